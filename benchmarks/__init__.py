@@ -1,0 +1,1 @@
+"""Measurements and fitting; nothing here is needed to run Endy."""

@@ -1,0 +1,67 @@
+"""The question sets that ranking and confidence are fitted on: two invented companies, and KorQuAD if given."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from endy.bootstrap import build_embedder, build_language
+from endy.evaluation.knowledge import load_knowledge, store_for, stored_vectors
+from endy.evaluation.questions import EvalQuestion, load_corpus, load_questions
+from endy.retrieval.search import Language, Searcher
+from endy.retrieval.section import Section
+from endy.settings import Settings
+from endy.storage import migrations
+from endy.storage.engine import create_engine
+
+ROOT = Path(__file__).parent.parent
+HANWOOL = ROOT / "benchmarks" / "companies" / "hanwool"
+
+
+@dataclass(frozen=True)
+class Company:
+    """A searchable knowledge base and what is asked about it."""
+
+    name: str
+    searcher: Searcher
+    questions: Sequence[EvalQuestion]
+
+
+def load_companies(korquad: Path | None = None, korquad_questions: int = 1000) -> list[Company]:
+    """The sample company, the second company, and a part of KorQuAD's questions over all its paragraphs."""
+    settings = Settings(_env_file=None)
+    language = build_language(settings)
+    sample = settings.model_copy(
+        update={"knowledge_dir": ROOT / "knowledge/docs", "faq_file": ROOT / "knowledge/faq.json"}
+    )
+    golden = [
+        question for path in sorted((ROOT / "benchmarks/golden").glob("*.jsonl")) for question in load_questions(path)
+    ]
+    companies = [_company("encar", settings, language, load_knowledge(sample), golden)]
+    if HANWOOL.exists():
+        other = settings.model_copy(update={"knowledge_dir": HANWOOL / "docs", "faq_file": HANWOOL / "faq.json"})
+        questions = load_questions(HANWOOL / "questions.jsonl")
+        companies.append(_company("hanwool", settings, language, load_knowledge(other), questions))
+    if korquad is not None:
+        questions = load_questions(korquad / "questions.jsonl")
+        step = max(1, len(questions) // korquad_questions)
+        sections = load_corpus(korquad / "corpus.jsonl")
+        companies.append(_company("korquad", settings, language, sections, questions[::step]))
+    return companies
+
+
+def _company(
+    name: str, settings: Settings, language: Language, sections: list[Section], questions: Sequence[EvalQuestion]
+) -> Company:
+    embedder = build_embedder(settings)
+    assert embedder is not None, "fitting needs the local embeddings"
+
+    async def vectors() -> dict[str, object]:
+        engine = create_engine(settings.model_copy(update={"database_url": f"sqlite:///{store_for(name)}"}))
+        await migrations.upgrade(engine)
+        found = await stored_vectors(engine, embedder, sections, lambda done, every: print(name, done, every, end="\r"))
+        await engine.dispose()
+        return dict(found)
+
+    searcher = Searcher(sections, asyncio.run(vectors()), language, embedder, 1)  # type: ignore[arg-type]
+    return Company(name, searcher, questions)

@@ -1,0 +1,217 @@
+"""Fit fusion and confidence: `python -m benchmarks.fit [--korquad DIR]` prints held-out figures and writes the weights.
+
+Fusion: listwise softmax with L2 over candidates of answerable questions. Confidence: logistic regression with L2 on
+whether the first section is right, over searches whose fusion was fitted without them; each answerable question is
+asked a second time with its right sections hidden, so that the model learns what a near miss looks like.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from benchmarks.companies import Company, load_companies
+from endy.ask.decision import CONFIDENCE_FILE, SIGNALS, signals
+from endy.evaluation.questions import EvalQuestion
+from endy.retrieval.evidence import FEATURES, Evidence
+from endy.retrieval.fusion import CONTEXT, FUSION_FILE, Fusion, context
+from endy.retrieval.search import Searcher
+
+Array = NDArray[np.float64]
+FOLDS = 5
+FUSION_L2 = 1e-3
+CONFIDENCE_L2 = 3e-3
+WRONGLY_REFUSED = 0.06
+SHARE = {"korquad": 0.15}
+"""Weight of a question by knowledge base; encyclopaedia questions must not outvote employees'."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question's evidence; `right` marks the candidates that answer it."""
+
+    company: str
+    question: EvalQuestion
+    evidence: Evidence
+    right: NDArray[np.bool_]
+    weight: float
+    fold: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--korquad", type=Path)
+    companies = load_companies(parser.parse_args().korquad)
+    cases = {dense: [case for company in companies for case in _cases(company, dense)] for dense in (True, False)}
+    weights = {dense: _fit_fusion(cases[dense]) for dense in cases}
+    for dense, mine in cases.items():
+        _report_fusion("with vectors" if dense else "words alone", mine)
+    _write(FUSION_FILE, {
+        "features": FEATURES,
+        "context": CONTEXT,
+        "weights": weights[True].round(4).tolist(),
+        "lexical_weights": weights[False].round(4).tolist(),
+    })  # fmt: skip
+    dense, lexical = (_fit_confidence(companies, cases[each], each) for each in (True, False))
+    _write(CONFIDENCE_FILE, {
+        "signals": SIGNALS,
+        "weights": dense[0].round(4).tolist(),
+        "lexical_weights": lexical[0].round(4).tolist(),
+        "threshold": round(dense[1], 3),
+        "lexical_threshold": round(lexical[1], 3),
+        "tie": 0.25,
+    })  # fmt: skip
+
+
+def _cases(company: Company, dense: bool) -> list[Case]:
+    cases = []
+    for number, question in enumerate(company.questions):
+        if not question.relevant:
+            continue
+        evidence = _evidence(company.searcher, question, dense)
+        ids = [company.searcher.index.sections[int(i)].id for i in evidence.candidates]
+        right = np.array([section in question.relevant for section in ids])
+        weight = SHARE.get(company.name, 1.0)
+        cases.append(Case(company.name, question, evidence, right, weight, number % FOLDS))
+    return cases
+
+
+def _evidence(searcher: Searcher, question: EvalQuestion, dense: bool) -> Evidence:
+    asked = " ".join((*question.turns[-1:], question.question))
+    query = searcher.reader.read(searcher.reader.repair(asked))
+    query = query if dense else replace(query, vector=None)
+    return searcher.index.evidence(query, searcher.visible(frozenset()))
+
+
+def _fit_fusion(cases: Sequence[Case]) -> Array:
+    shape = (len(FEATURES), len(CONTEXT))
+    rows = [
+        (c.evidence.features.astype(float), context(c.evidence).astype(float), c.right, c.weight)
+        for c in cases
+        if c.right.any()
+    ]
+    total = sum(row[3] for row in rows)
+
+    def loss(flat: Array) -> tuple[float, Array]:
+        weights = flat.reshape(shape)
+        value, gradient = 0.0, np.zeros(shape)
+        for features, situation, right, worth in rows:
+            scores = features @ (weights @ situation)
+            odds = np.exp(scores - scores.max())
+            odds /= odds.sum()
+            mass = float(odds[right].sum()) + 1e-12
+            value -= worth * float(np.log(mass))
+            slope = odds - np.where(right, odds / mass, 0.0)
+            gradient += worth * np.outer(features.T @ slope, situation)
+        return value / total + FUSION_L2 * float((weights**2).sum()), (
+            gradient / total + 2 * FUSION_L2 * weights
+        ).ravel()
+
+    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 400})
+    return np.asarray(found.x).reshape(shape)
+
+
+def _ranks(cases: Sequence[Case], weights: Array) -> list[int]:
+    ranks = []
+    for case in cases:
+        order = np.argsort(-(case.evidence.features @ (weights @ context(case.evidence))), kind="stable")
+        right = case.right[order]
+        ranks.append(int(right.argmax()) if right.any() else 99)
+    return ranks
+
+
+def _report_fusion(title: str, cases: Sequence[Case]) -> None:
+    held_out: dict[tuple[str, str], list[int]] = {}
+    for fold in range(FOLDS):
+        weights = _fit_fusion([case for case in cases if case.fold != fold])
+        mine = [case for case in cases if case.fold == fold]
+        for case, rank in zip(mine, _ranks(mine, weights), strict=True):
+            for kind in (case.question.kind, "~all"):
+                held_out.setdefault((case.company, kind), []).append(rank)
+    print(f"\nfusion, {title}, held out")
+    for (company, kind), ranks in sorted(held_out.items()):
+        first, third = np.mean([r == 0 for r in ranks]), np.mean([r < 3 for r in ranks])
+        print(f"  {company:8} {kind:12} {len(ranks):5} first {first:.3f} first three {third:.3f}")
+
+
+def _fit_confidence(companies: Sequence[Company], cases: Sequence[Case], dense: bool) -> tuple[Array, float]:
+    rows, labels, weights, kinds = [], [], [], []
+    for fold in range(FOLDS):
+        fusion = _fusion(_fit_fusion([case for case in cases if case.fold != fold]))
+        for company in companies:
+            for number, question in enumerate(company.questions):
+                if number % FOLDS != fold:
+                    continue
+                for hidden in (False, True) if question.relevant else (False,):
+                    found = _signals(company.searcher, fusion, question, hidden, dense)
+                    if found is None:
+                        continue
+                    rows.append(found[0])
+                    labels.append(found[1] and not hidden)
+                    weights.append(SHARE.get(company.name, 1.0) * (0.5 if hidden else 1.0))
+                    kinds.append(f"{company.name} {'hidden' if hidden else question.kind}")
+    table, right, worth = np.array(rows), np.array(labels, float), np.array(weights)
+    fitted = _logistic(table, right, worth)
+    chances = _sigmoid(table @ fitted)
+    answerable = np.array(
+        [not kind.endswith("hidden") and "unanswerable" not in kind and "korquad" not in kind for kind in kinds]
+    )
+    threshold = float(np.quantile(chances[answerable], WRONGLY_REFUSED))
+    print(f"\nconfidence, {'with vectors' if dense else 'words alone'}, threshold {threshold:.3f}")
+    for kind in sorted(set(kinds)):
+        mask = np.array([other == kind for other in kinds])
+        refused = float((chances[mask] < threshold).mean())
+        print(
+            f"  {kind:28} {mask.sum():5} right {right[mask].mean():.3f} mean {chances[mask].mean():.3f} refused {refused:.3f}"
+        )
+    print("  " + ", ".join(f"{name} {weight:+.2f}" for name, weight in zip(SIGNALS, fitted, strict=True)))
+    return fitted, threshold
+
+
+def _signals(
+    searcher: Searcher, fusion: Fusion, question: EvalQuestion, hidden: bool, dense: bool
+) -> tuple[list[float], bool] | None:
+    asked = " ".join((*question.turns[-1:], question.question))
+    query = searcher.reader.read(searcher.reader.repair(asked))
+    query = query if dense else replace(query, vector=None)
+    allowed = searcher.visible(frozenset()).copy()
+    if hidden:
+        allowed[[searcher.index.numbers[section] for section in question.relevant]] = False
+    result = searcher.rank(query, asked, allowed, fusion, 10)
+    if not result.hits:
+        return None
+    return signals(result), result.hits[0].section.id in question.relevant
+
+
+def _logistic(table: Array, right: Array, worth: Array) -> Array:
+    def loss(weights: Array) -> tuple[float, Array]:
+        chances = _sigmoid(table @ weights)
+        value = (
+            -(worth * (right * np.log(chances + 1e-12) + (1 - right) * np.log(1 - chances + 1e-12))).sum() / worth.sum()
+        )
+        gradient = table.T @ (worth * (chances - right)) / worth.sum()
+        return float(value + CONFIDENCE_L2 * (weights**2).sum()), gradient + 2 * CONFIDENCE_L2 * weights
+
+    return np.asarray(minimize(loss, np.zeros(table.shape[1]), jac=True, method="L-BFGS-B").x)
+
+
+def _sigmoid(values: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-np.clip(values, -30, 30))))
+
+
+def _fusion(weights: Array) -> Fusion:
+    return Fusion(weights.astype(np.float32), weights.astype(np.float32))
+
+
+def _write(path: Path, data: dict[str, object]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

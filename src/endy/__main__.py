@@ -1,0 +1,5 @@
+"""`python -m endy` is the `endy` command."""
+
+from endy.cli import main
+
+main()

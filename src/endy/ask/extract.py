@@ -1,0 +1,90 @@
+"""The extractive answer: the passages of one section that answer, with the context they need, in its own words."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from endy.ask.intent import fit
+from endy.retrieval.passages import Passage, split_passages
+from endy.retrieval.search import Hit
+
+WHOLE_SECTION = 320
+"""Sections up to so many characters are quoted whole: cutting them loses more than it saves."""
+
+BUDGET = 420
+"""Characters of passages quoted from a longer section."""
+
+_INTENT = 0.25
+_FIRST = 0.06
+_KEEP = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """`best` is the exact passage that the answer rests on; `markdown` quotes it with its context."""
+
+    markdown: str
+    best: str
+
+
+def extract(question: str, hit: Hit) -> Extract:
+    """The part of the hit's section that answers the (normalised) question."""
+    passages = split_passages(hit.section.text)
+    if not passages:
+        return Extract(hit.section.text, hit.section.text)
+    scores = _scores(question, hit, passages)
+    best = int(np.argmax(scores))
+    if len(hit.section.text) <= WHOLE_SECTION or hit.section.kind == "faq":
+        return Extract(hit.section.text, passages[best].text)
+    chosen = _choose(scores, passages)
+    return Extract(_markdown([passages[i] for i in sorted(chosen)]), passages[best].text)
+
+
+def _scores(question: str, hit: Hit, passages: Sequence[Passage]) -> np.ndarray:
+    lexical = hit.passages if len(hit.passages) == len(passages) else np.zeros(len(passages))
+    wanted = np.array([fit(question, passage.text) for passage in passages])
+    opening = np.array([_FIRST if index == 0 else 0.0 for index in range(len(passages))])
+    return np.asarray(lexical + _INTENT * wanted + opening)
+
+
+def _choose(scores: np.ndarray, passages: Sequence[Passage]) -> set[int]:
+    """The best passages within the budget; ordered steps come as a whole list."""
+    chosen: set[int] = set()
+    spent = 0
+    floor = scores.max() - _KEEP * max(float(scores.max() - scores.min()), 1e-6) * 2
+    for index in np.argsort(-scores, kind="stable"):
+        group = _steps_around(int(index), passages) - chosen
+        cost = sum(len(passages[i].text) for i in group)
+        if not group:
+            continue
+        if chosen and (spent + cost > BUDGET or scores[index] < floor):
+            continue
+        chosen |= group
+        spent += cost
+    return chosen
+
+
+def _steps_around(index: int, passages: Sequence[Passage]) -> set[int]:
+    passage = passages[index]
+    if not passage.ordered:
+        return {index}
+    return {i for i, other in enumerate(passages) if other.block == passage.block}
+
+
+def _markdown(chosen: Sequence[Passage]) -> str:
+    return "\n\n".join("\n".join(_block(list(group))) for _, group in groupby(chosen, key=lambda part: part.block))
+
+
+def _block(group: Sequence[Passage]) -> Iterator[str]:
+    first = group[0]
+    if first.kind == "row":
+        yield "| " + " | ".join(first.header) + " |"
+        yield "|" + "---|" * len(first.header)
+        yield from ("| " + passage.markdown + " |" for passage in group)
+    elif first.kind == "item":
+        for number, passage in enumerate(group, start=1):
+            yield f"{number}. {passage.markdown}" if passage.ordered else f"- {passage.markdown}"
+    else:
+        yield " ".join(passage.markdown for passage in group)

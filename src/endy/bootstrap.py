@@ -1,0 +1,222 @@
+"""The composition root: the only place that picks concrete adapters and builds Services."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from endy.accounts.service import AccountService
+from endy.ask.catalog import Catalog
+from endy.ask.decision import Confidence
+from endy.ask.question_log import QuestionLog
+from endy.ask.service import AskService
+from endy.errors import StartupError
+from endy.feedback.service import FeedbackService
+from endy.knowledge import repository as knowledge
+from endy.knowledge.sync import KnowledgeSync, KnowledgeWatcher, SyncReport
+from endy.knowledge.vectors import Progress
+from endy.limits.rate import MemoryRateLimiter, RateLimiter
+from endy.observability.health import Health
+from endy.observability.metrics import Metrics, free_bytes
+from endy.retrieval.fusion import Fusion
+from endy.retrieval.search import Language, Searcher
+from endy.retrieval.vectors import Embedder, LocalEmbedder, embed_section, local_embedder_problem
+from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, Concept, VocabularyError, parse_vocabulary
+from endy.settings import Settings
+from endy.storage import migrations
+from endy.storage.engine import create_engine
+from endy.storage.transaction import reading
+
+ENOUGH_DISK = 1024**3
+"""Bytes; the guide's alarm rings below the same."""
+
+_log = structlog.get_logger(__name__)
+
+
+class LiveSearcher:
+    """The current snapshot; replaced as a whole, so that a reader sees the old one or the new one."""
+
+    def __init__(self, settings: Settings, engine: AsyncEngine, embedder: Embedder | None) -> None:
+        self._engine = engine
+        self._embedder = embedder
+        self._language = build_language(settings)
+        self._current: Searcher | None = None
+        self._lock = asyncio.Lock()
+
+    def __call__(self) -> Searcher:
+        if self._current is None:
+            raise StartupError("검색 색인이 아직 없어요. 'endy knowledge sync'를 먼저 실행해 주세요.")
+        return self._current
+
+    @property
+    def ready(self) -> bool:
+        return self._current is not None
+
+    async def refresh(self) -> Searcher:
+        """Load the committed knowledge and swap it in; searches go on with the old snapshot meanwhile."""
+        async with self._lock:
+            async with reading(self._engine) as connection:
+                version, sections = await knowledge.load_sections(connection)
+                vectors = await knowledge.load_embeddings(connection, self._embedder.name) if self._embedder else {}
+            build = partial(Searcher, sections, vectors, self._language, self._embedder, version)
+            self._current = await asyncio.to_thread(build)
+            return self._current
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that the doors (web, CLI, channels) call."""
+
+    settings: Settings
+    engine: AsyncEngine
+    ask: AskService
+    catalog: Catalog
+    searcher: LiveSearcher
+    accounts: AccountService
+    feedback: FeedbackService
+    limiter: RateLimiter
+    health: Health
+    metrics: Metrics
+
+    async def refresh(self) -> None:
+        """Search the newest committed knowledge from now on."""
+        searcher = await self.searcher.refresh()
+        self.metrics.knowledge_sections.set(len(searcher.index.sections))
+
+    async def on_knowledge(self, _version: int) -> None:
+        await self.refresh()
+
+    def on_failure(self, error: Exception) -> None:
+        self.metrics.errors.labels(type(error).__name__).inc()
+
+
+@lru_cache(maxsize=1)
+def _local_embedder() -> Embedder | None:
+    problem = local_embedder_problem()
+    if problem is not None:
+        _log.warning("local_embeddings_unavailable", reason=problem, effect="낱말 검색만으로 답해요")
+        return None
+    return LocalEmbedder()
+
+
+def build_embedder(settings: Settings) -> Embedder | None:
+    """The embedder that EMBEDDINGS names; None means search by words alone."""
+    return _local_embedder() if settings.embeddings == "local" else None
+
+
+def build_language(settings: Settings) -> Language:
+    """Analyzer, vocabulary and fusion. Raises StartupError for a vocabulary line that cannot be read."""
+    try:
+        concepts = _concepts(SHIPPED_VOCABULARY) + _concepts(settings.vocabulary_file)
+    except VocabularyError as error:
+        raise StartupError(str(error)) from None
+    return Language.build(concepts, _own_words(settings.words_file), Fusion.shipped())
+
+
+def _concepts(path: Path) -> list[Concept]:
+    return parse_vocabulary(path.read_text(encoding="utf-8"), path.name) if path.is_file() else []
+
+
+def _own_words(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    lines = (line.split("#", 1)[0].strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
+    return [line for line in lines if line]
+
+
+def build_sync(settings: Settings, engine: AsyncEngine) -> KnowledgeSync:
+    """The sync of files into the database, with the embedder that the settings name."""
+    embedder = build_embedder(settings)
+    if embedder is None:
+        return KnowledgeSync(engine, settings)
+    return KnowledgeSync(engine, settings, partial(embed_section, embedder), embedder.name)
+
+
+async def prepare(settings: Settings, progress: Progress | None = None) -> SyncReport:
+    """Migrate the database and bring knowledge and vectors up to the files, before anybody is served."""
+    engine = create_engine(settings)
+    try:
+        await migrations.upgrade(engine)
+        job = build_sync(settings, engine)
+        try:
+            return await job.sync(progress)
+        finally:
+            job.close()
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def running_services(
+    settings: Settings, metrics: Metrics | None = None, *, background: bool = True
+) -> AsyncIterator[Services]:
+    """Services for as long as the context lasts; `background` follows files while they run."""
+    metrics = metrics or Metrics()
+    engine = create_engine(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(engine.dispose)
+        await migrations.upgrade(engine)
+        services = _assemble(settings, engine, metrics)
+        stack.push_async_callback(services.ask.close)
+        await services.accounts.sync_users()
+        job = build_sync(settings, engine)
+        stack.callback(job.close)
+        await job.sync()
+        await services.refresh()
+        if background:
+            watcher = KnowledgeWatcher(job, services.on_knowledge, services.searcher().version, services.on_failure)
+            watcher.start()
+            stack.push_async_callback(watcher.stop)
+            services.accounts.start()
+            stack.push_async_callback(services.accounts.stop)
+        yield services
+
+
+def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Services:
+    searcher = LiveSearcher(settings, engine, build_embedder(settings))
+    metrics.watch_disk(_data_folder(settings))
+    return Services(
+        settings=settings,
+        engine=engine,
+        ask=AskService(QuestionLog(engine), searcher, Confidence.shipped(), metrics),
+        catalog=Catalog(searcher),
+        searcher=searcher,
+        accounts=AccountService(engine, settings),
+        feedback=FeedbackService(engine, metrics),
+        limiter=MemoryRateLimiter(settings.rate_limit_per_minute, settings.rate_limit_per_hour),
+        health=_build_health(settings, engine, searcher),
+        metrics=metrics,
+    )
+
+
+def _build_health(settings: Settings, engine: AsyncEngine, searcher: LiveSearcher) -> Health:
+    health = Health()
+
+    async def llm_service() -> bool:
+        return settings.openai_api_key is not None
+
+    async def database() -> bool:
+        await knowledge.knowledge_version(engine)
+        return True
+
+    async def disk_space() -> bool:
+        return free_bytes(_data_folder(settings)) >= ENOUGH_DISK
+
+    async def search_index() -> bool:
+        return searcher.ready
+
+    health.register("llm_service", llm_service, needed=False, expected=settings.openai_api_key is not None)
+    health.register("database", database, needed=True)
+    health.register("disk_space", disk_space, needed=False)
+    health.register("search_index", search_index, needed=True)
+    return health
+
+
+def _data_folder(settings: Settings) -> Path:
+    url = settings.database_url
+    return Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite") else settings.log_file.parent

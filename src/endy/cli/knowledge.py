@@ -1,0 +1,125 @@
+"""`endy knowledge`: bring documents and FAQs in, list them, and check files before they go live."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from endy.cli.output import print_json, progress_bar
+from endy.knowledge import repository
+from endy.knowledge.files import list_files, load
+from endy.knowledge.problems import Problem
+from endy.knowledge.sync import SyncReport
+from endy.retrieval.section import Section
+from endy.settings import load_settings
+from endy.storage.engine import create_engine
+from endy.storage.migrations import upgrade
+from endy.storage.transaction import reading
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON으로 출력")]
+
+
+@app.callback()
+def _knowledge() -> None:
+    """문서와 FAQ를 들이고, 보고, 점검합니다."""
+
+
+@app.command()
+def sync(as_json: AsJson = False) -> None:
+    """문서 폴더와 FAQ 파일을 데이터베이스에 반영합니다."""
+    report = asyncio.run(_sync())
+    if as_json:
+        print_json(asdict(report))
+        return
+    _show_problems(report.problems)
+    typer.echo(
+        f"추가 {report.added} · 변경 {report.changed} · 삭제 {report.removed} · 그대로 {report.unchanged}"
+        f" (지식 버전 {report.version})"
+    )
+
+
+@app.command("list")
+def list_sections(as_json: AsJson = False) -> None:
+    """들어 있는 섹션을 문서, 분류, 담당 부서와 함께 보여 줍니다."""
+    version, sections = asyncio.run(_stored())
+    if as_json:
+        print_json({"version": version, "sections": [_as_row(section) for section in sections]})
+        return
+    if not sections:
+        typer.echo("아직 들어 있는 내용이 없어요. 'endy knowledge sync'를 실행해 주세요.")
+        return
+    table = Table("문서", "분류", "섹션", "담당", caption=f"섹션 {len(sections)}개 · 지식 버전 {version}")
+    for section in sections:
+        table.add_row(section.document, section.category, section.title, section.department)
+    Console().print(table)
+
+
+@app.command()
+def check(as_json: AsJson = False) -> None:
+    """파일을 읽어 보고 고칠 곳을 알려 줍니다. 아무것도 바꾸지 않으며, 오류가 있으면 1로 끝납니다."""
+    files, sections, problems = _check()
+    errors = sum(problem.severity == "error" for problem in problems)
+    if as_json:
+        print_json({"files": files, "sections": sections, "problems": [asdict(problem) for problem in problems]})
+    else:
+        _show_problems(problems)
+        typer.echo(f"파일 {files}개, 섹션 {sections}개 · 오류 {errors}개, 주의 {len(problems) - errors}개")
+    raise typer.Exit(1 if errors else 0)
+
+
+async def _sync() -> SyncReport:
+    # Here and not above: only this command needs the models, and they take a second to load.
+    from endy.bootstrap import build_sync  # noqa: PLC0415
+
+    settings = load_settings()
+    engine = create_engine(settings)
+    try:
+        await upgrade(engine)
+        job = build_sync(settings, engine)
+        with progress_bar() as on_progress:
+            return await job.sync(on_progress)
+    finally:
+        await engine.dispose()
+
+
+async def _stored() -> tuple[int, list[Section]]:
+    engine = create_engine(load_settings())
+    try:
+        await upgrade(engine)
+        async with reading(engine) as connection:
+            return await repository.load_sections(connection)
+    finally:
+        await engine.dispose()
+
+
+def _check() -> tuple[int, int, list[Problem]]:
+    """Files, sections and problems."""
+    listing = list_files(load_settings())
+    loaded = [load(source, None) for source in listing.files.values()]
+    parsed = [file.parsed for file in loaded if file and file.parsed]
+    problems = [*listing.problems, *(problem for document in parsed for problem in document.problems)]
+    return len(parsed), sum(len(document.sections) for document in parsed), problems
+
+
+def _show_problems(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        place = f"{problem.document}:{problem.line}" if problem.line else problem.document
+        kind = "오류" if problem.severity == "error" else "주의"
+        typer.echo(": ".join(part for part in (place, kind, problem.message) if part), err=True)
+
+
+def _as_row(section: Section) -> dict[str, str]:
+    return {
+        "id": section.id,
+        "document": section.document,
+        "category": section.category,
+        "title": section.title,
+        "department": section.department,
+        "contact": section.contact,
+    }

@@ -1,0 +1,1 @@
+"""Knowledge: FAQs and documents, from files to searchable sections in the database."""

@@ -1,0 +1,192 @@
+"""All SQL about knowledge: documents, sections, their vectors and the version that replicas follow."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from endy.knowledge.problems import Problem
+from endy.retrieval.section import Section
+from endy.storage.tables import documents, embeddings, knowledge_state, sections
+from endy.storage.transaction import reading
+
+Vectors = NDArray[np.float16]
+
+_CHUNK = 500
+"""Values per IN list; SQLite and PostgreSQL both take more."""
+
+_SECTION_COLUMNS = [column for column in sections.c if column.name != "position"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """`status` is `ok`, `warning` or `error`; with `error` the sections may be older than the file."""
+
+    name: str
+    title: str
+    content_hash: str
+    status: str
+    problems: tuple[Problem, ...]
+    modified_at: datetime
+
+
+async def load_sections(connection: AsyncConnection) -> tuple[int, list[Section]]:
+    """The knowledge version and all its sections."""
+    query = select(*_SECTION_COLUMNS).order_by(sections.c.document, sections.c.position)
+    rows = (await connection.execute(query)).mappings()
+    return await current_version(connection), [_to_section(row) for row in rows]
+
+
+async def load_embeddings(connection: AsyncConnection, model: str) -> dict[str, Vectors]:
+    """The model's matrices (pieces, dimensions) by content hash."""
+    query = select(embeddings).where(embeddings.c.model == model)
+    return dict(_to_vectors(row) for row in (await connection.execute(query)).mappings())
+
+
+async def knowledge_version(engine: AsyncEngine) -> int:
+    async with reading(engine) as connection:
+        return await current_version(connection)
+
+
+async def list_documents(engine: AsyncEngine) -> dict[str, StoredDocument]:
+    async with reading(engine) as connection:
+        return await stored_documents(connection)
+
+
+async def bump_version(connection: AsyncConnection) -> int:
+    """Make the content of this transaction the next version."""
+    version = await current_version(connection) + 1
+    values = {"version": version, "updated_at": datetime.now(UTC)}
+    if version == 1:
+        await connection.execute(insert(knowledge_state).values(id=1, **values))
+    else:
+        await connection.execute(update(knowledge_state).where(knowledge_state.c.id == 1).values(**values))
+    return version
+
+
+async def stored_documents(connection: AsyncConnection) -> dict[str, StoredDocument]:
+    rows = (await connection.execute(select(documents))).mappings()
+    return {row["name"]: _to_document(row) for row in rows}
+
+
+async def put_document(connection: AsyncConnection, document: StoredDocument) -> None:
+    """Insert or replace the row; the document's sections are untouched."""
+    values = {
+        "title": document.title,
+        "content_hash": document.content_hash,
+        "status": document.status,
+        "problems": [_from_problem(problem) for problem in document.problems],
+        "modified_at": document.modified_at,
+        "synced_at": datetime.now(UTC),
+    }
+    done = await connection.execute(update(documents).where(documents.c.name == document.name).values(**values))
+    if done.rowcount == 0:
+        await connection.execute(insert(documents).values(name=document.name, **values))
+
+
+async def delete_documents(connection: AsyncConnection, names: Iterable[str]) -> None:
+    """Their sections go with them."""
+    for some in _chunks(names):
+        await connection.execute(delete(documents).where(documents.c.name.in_(some)))
+
+
+async def sections_of(connection: AsyncConnection, names: Iterable[str]) -> dict[str, list[Section]]:
+    """The stored sections of these documents, in order."""
+    found: dict[str, list[Section]] = {}
+    for some in _chunks(names):
+        query = select(*_SECTION_COLUMNS).where(sections.c.document.in_(some)).order_by(sections.c.position)
+        for row in (await connection.execute(query)).mappings():
+            found.setdefault(row["document"], []).append(_to_section(row))
+    return found
+
+
+async def replace_sections(connection: AsyncConnection, document: str, new: Sequence[Section]) -> None:
+    await connection.execute(delete(sections).where(sections.c.document == document))
+    if new:
+        await connection.execute(insert(sections), [_from_section(section, at) for at, section in enumerate(new)])
+
+
+async def sections_without_vectors(connection: AsyncConnection, model: str) -> list[Section]:
+    has = select(embeddings.c.content_hash).where(
+        embeddings.c.model == model, embeddings.c.content_hash == sections.c.content_hash
+    )
+    query = select(*_SECTION_COLUMNS).where(~has.exists()).order_by(sections.c.document, sections.c.position)
+    return [_to_section(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def embedded_hashes(connection: AsyncConnection, model: str) -> set[str]:
+    query = select(embeddings.c.content_hash).where(embeddings.c.model == model)
+    return set((await connection.execute(query)).scalars())
+
+
+async def get_embeddings(connection: AsyncConnection, model: str, hashes: Iterable[str]) -> dict[str, Vectors]:
+    found: dict[str, Vectors] = {}
+    for some in _chunks(hashes):
+        query = select(embeddings).where(embeddings.c.model == model, embeddings.c.content_hash.in_(some))
+        found.update(_to_vectors(row) for row in (await connection.execute(query)).mappings())
+    return found
+
+
+async def put_embeddings(connection: AsyncConnection, model: str, vectors: Mapping[str, Vectors]) -> None:
+    """Store or replace the matrices by content hash."""
+    for some in _chunks(vectors):
+        where = (embeddings.c.model == model, embeddings.c.content_hash.in_(some))
+        await connection.execute(delete(embeddings).where(*where))
+        await connection.execute(insert(embeddings), [_from_vectors(model, key, vectors[key]) for key in some])
+
+
+async def delete_orphaned_embeddings(connection: AsyncConnection) -> None:
+    """Vectors of content that is gone."""
+    used = select(sections.c.content_hash)
+    await connection.execute(delete(embeddings).where(embeddings.c.content_hash.not_in(used)))
+
+
+async def current_version(connection: AsyncConnection) -> int:
+    """0 before the first content."""
+    query = select(knowledge_state.c.version).where(knowledge_state.c.id == 1)
+    return int((await connection.execute(query)).scalar_one_or_none() or 0)
+
+
+def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
+    every = list(values)
+    return (every[start : start + _CHUNK] for start in range(0, len(every), _CHUNK))
+
+
+def _to_section(row: RowMapping) -> Section:
+    values: dict[str, Any] = dict(row)
+    values["heading_path"] = tuple(values["heading_path"])
+    values["keywords"] = tuple(values["keywords"])
+    values["audience"] = frozenset(values["audience"])
+    return Section(**values)
+
+
+def _from_section(section: Section, position: int) -> dict[str, Any]:
+    values = {column.name: getattr(section, column.name) for column in _SECTION_COLUMNS}
+    values["heading_path"] = list(section.heading_path)
+    values["keywords"] = list(section.keywords)
+    values["audience"] = sorted(section.audience)
+    return values | {"position": position}
+
+
+def _to_document(row: RowMapping) -> StoredDocument:
+    problems = tuple(Problem(document=row["name"], **problem) for problem in row["problems"])
+    modified = row["modified_at"].replace(tzinfo=UTC)
+    return StoredDocument(row["name"], row["title"], row["content_hash"], row["status"], problems, modified)
+
+
+def _from_problem(problem: Problem) -> dict[str, Any]:
+    return {"line": problem.line, "message": problem.message, "severity": problem.severity}
+
+
+def _to_vectors(row: RowMapping) -> tuple[str, Vectors]:
+    return row["content_hash"], np.frombuffer(row["vectors"], "<f2").reshape(-1, row["dimensions"])
+
+
+def _from_vectors(model: str, content_hash: str, vectors: Vectors) -> dict[str, Any]:
+    blob = np.ascontiguousarray(vectors, "<f2").tobytes()
+    return {"content_hash": content_hash, "model": model, "dimensions": vectors.shape[1], "vectors": blob}

@@ -1,0 +1,45 @@
+"""Prometheus metrics, under the names that the deployment guide gives."""
+
+import shutil
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
+"""Seconds; from a cached answer to one that nobody waits for."""
+
+
+class Metrics:
+    """One registry per application, so that tests can make many."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter("api_requests", "HTTP 요청 수", ["method", "endpoint", "status"], registry=registry)
+        self.response_seconds = Histogram(
+            "api_response_seconds", "HTTP 응답 시간(초)", ["endpoint"], buckets=BUCKETS, registry=registry
+        )
+        self.llm_requests = Counter("llm_requests", "LLM 호출 수", ["status"], registry=registry)
+        self.llm_seconds = Histogram("llm_response_seconds", "LLM 응답 시간(초)", buckets=BUCKETS, registry=registry)
+        self.llm_tokens = Counter("llm_tokens", "LLM 토큰 수", ["kind"], registry=registry)
+        self.cache_operations = Counter("cache_operations", "답변 캐시 사용", ["operation"], registry=registry)
+        self.feedback = Counter("feedback", "답변 평가 수", ["type"], registry=registry)
+        self.errors = Counter("errors", "오류 수", ["error_type"], registry=registry)
+        self.answers = Counter("answers", "답변 수", ["status", "mode"], registry=registry)
+        self.retrieval_seconds = Histogram("retrieval_seconds", "검색 시간(초)", buckets=BUCKETS, registry=registry)
+        self.active_users = Gauge("active_users", "최근 15분에 쓴 사람 수", registry=registry)
+        self.knowledge_sections = Gauge("knowledge_sections", "검색할 수 있는 섹션 수", registry=registry)
+        self.disk_free = Gauge("disk_free_bytes", "데이터 폴더가 있는 디스크의 남은 용량", registry=registry)
+
+    def watch_disk(self, folder: Path) -> None:
+        """Read the free space whenever metrics are read."""
+        self.disk_free.set_function(lambda: free_bytes(folder))
+
+    def exposition(self) -> bytes:
+        """All metrics in the Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+def free_bytes(folder: Path) -> float:
+    """Free bytes of the file system that holds the folder or its nearest existing parent."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return float(shutil.disk_usage(existing).free)

@@ -1,0 +1,150 @@
+"""How well each section speaks to a question, channel by channel; the numbers that fusion weighs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from endy.retrieval.analysis import Term, bigrams
+from endy.retrieval.lexical import LexicalIndex
+from endy.retrieval.vectors import LEADING_PIECES, Matrix
+from endy.retrieval.vocabulary import Alternative, Expansion
+
+Scores = NDArray[np.float32]
+
+FEATURES = (
+    "words",
+    "vocabulary",
+    "bigrams",
+    "title",
+    "title_fit",
+    "passage",
+    "dense_whole",
+    "dense_title",
+    "dense_passage",
+    "faq",
+)
+"""The channels, in the order of a feature row. Lexical ones are shares of the question between 0 and 1;
+dense ones are standard deviations above this question's mean over the whole knowledge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question, read: its terms without repeats, the concepts behind them, and its vector if there is one."""
+
+    text: str
+    terms: tuple[Term, ...]
+    expansions: tuple[Expansion, ...]
+    vector: Matrix | None
+
+    @property
+    def weights(self) -> Scores:
+        return np.array([term.weight for term in self.terms], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class WordEvidence:
+    """Per term and section: shape (terms, sections), each value between 0 and the term's rarity."""
+
+    direct: Scores
+    expanded: Scores
+    rarity: Scores
+    """Weight times idf of each term, shape (terms,): what full coverage of the term is worth."""
+
+    @property
+    def total(self) -> float:
+        return float(self.rarity.sum()) or 1.0
+
+    def coverage(self) -> Scores:
+        """Share of the question's rare words that each section holds, in its words or in others; 0-1."""
+        return np.asarray(self.expanded.sum(axis=0) / self.total, np.float32)
+
+
+def word_evidence(query: Query, index: LexicalIndex) -> WordEvidence:
+    """Look the terms up, then let each term also be covered by other forms of its concept."""
+    direct = np.zeros((len(query.terms), index.size), np.float32)
+    for row, term in enumerate(query.terms):
+        ids, values = index.postings(term.text)
+        direct[row, ids] = values * term.weight
+    rarity = np.array([term.weight * index.rarity(term.text) for term in query.terms], np.float32)
+    expanded = direct.copy()
+    for expansion in query.expansions:
+        found = _concept_scores(expansion.alternatives, index)
+        covered = list(expansion.covered)
+        worth = rarity[covered]
+        if not found.any() or not worth.sum():
+            continue
+        share = worth / worth.sum()
+        for row, part in zip(covered, share, strict=True):
+            cap = max(float(rarity[row]), 1e-6)
+            np.maximum(expanded[row], np.minimum(found * part, cap), out=expanded[row])
+    return WordEvidence(direct, expanded, rarity)
+
+
+def _concept_scores(alternatives: Sequence[Alternative], index: LexicalIndex) -> Scores:
+    """The best other form of a concept in each section, shape (sections,)."""
+    best = np.zeros(index.size, np.float32)
+    for alternative in alternatives:
+        if len(alternative.tokens) == 1:
+            ids, values = index.postings(alternative.tokens[0])
+            best[ids] = np.maximum(best[ids], values * alternative.weight)
+        elif all(token in index for token in alternative.tokens):
+            np.maximum(best, index.impacts(alternative.tokens) * alternative.weight, out=best)
+    return best
+
+
+def bigram_scores(text: str, index: LexicalIndex) -> Scores:
+    """Share of the question's character pairs, by rarity, that each section holds; 0-1."""
+    total = np.zeros(index.size, np.float32)
+    possible = 0.0
+    for gram in dict.fromkeys(bigrams(text)):
+        ids, values = index.postings(gram)
+        total[ids] += values
+        possible += index.rarity(gram)
+    return total / (possible or 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DenseEvidence:
+    """Cosines of one question with every piece, and per section their standard scores."""
+
+    cosines: Scores
+    whole: Scores
+    title: Scores
+    passage: Scores
+    best_cosine: float
+
+
+def dense_evidence(vector: Matrix, pieces: Matrix, offsets: NDArray[np.int64]) -> DenseEvidence:
+    """`pieces` is (pieces, dimensions); section i owns rows offsets[i] to offsets[i + 1]."""
+    cosines = pieces @ vector
+    starts = offsets[:-1]
+    whole, title = cosines[starts], cosines[starts + 1]
+    has_passages = offsets[1:] - starts > LEADING_PIECES
+    passage = whole.copy()
+    if has_passages.any():
+        bounds = np.empty(2 * len(starts), np.int64)
+        bounds[0::2] = np.minimum(starts + LEADING_PIECES, offsets[1:] - 1)
+        bounds[1::2] = np.minimum(offsets[1:], len(cosines) - 1)
+        passage = np.where(has_passages, np.maximum.reduceat(cosines, bounds)[0::2], whole)
+    last = cosines[starts[-1] + LEADING_PIECES :]
+    if len(last):
+        passage[-1] = last.max()
+    return DenseEvidence(cosines, _standard(whole), _standard(title), _standard(passage), float(whole.max()))
+
+
+def _standard(values: Scores) -> Scores:
+    spread = float(values.std())
+    return np.asarray((values - values.mean()) / (spread if spread > 1e-6 else 1.0), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything known about one question over the candidates; rows of `features` follow FEATURES."""
+
+    query: Query
+    candidates: NDArray[np.int64]
+    features: Scores
+    words: WordEvidence
+    dense: DenseEvidence | None

@@ -1,0 +1,141 @@
+"""Search: read a question, gather evidence, fuse it, and say why the order came out as it did."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from endy.retrieval.analysis import Analyzer
+from endy.retrieval.evidence import FEATURES, Evidence, Query, Scores
+from endy.retrieval.fusion import Fusion
+from endy.retrieval.index import SearchIndex
+from endy.retrieval.reading import QuestionReader
+from endy.retrieval.section import Section
+from endy.retrieval.spelling import Speller
+from endy.retrieval.vectors import Embedder
+from endy.retrieval.vocabulary import Concept, Vocabulary, one_word_forms
+
+_HANGUL_WORDS = re.compile(r"[가-힣]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One section in the order of relevance; `score` is comparable within its question only."""
+
+    section: Section
+    score: float
+    features: Scores
+    """The section's value in each channel of FEATURES."""
+    passages: Scores
+    """Relevance of each passage of the section, shape (passages,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    query: Query
+    repaired: str
+    hits: tuple[Hit, ...]
+    evidence: Evidence | None
+    channel_weights: Scores
+
+    def why(self, hit: Hit) -> dict[str, float]:
+        """What each channel added to the hit's score."""
+        return {
+            name: float(weight * value)
+            for name, weight, value in zip(FEATURES, self.channel_weights, hit.features, strict=True)
+        }
+
+
+class Searcher:
+    """An immutable snapshot that answers searches from any thread; a new version is a new Searcher."""
+
+    def __init__(
+        self,
+        sections: Sequence[Section],
+        vectors: Mapping[str, NDArray[np.float16]],
+        language: "Language",
+        embedder: Embedder | None,
+        version: int = 0,
+    ) -> None:
+        self.index = SearchIndex(sections, language.analyzer, vectors, version)
+        self._fusion = language.fusion
+        speller = Speller(_repairable_words(self.index, language.whole_words), language.analyzer)
+        known = self.index.words.__contains__
+        self.reader = QuestionReader(language.analyzer, language.vocabulary, speller, known, embedder)
+        self._visible: dict[frozenset[str], NDArray[np.bool_]] = {}
+
+    @property
+    def version(self) -> int:
+        return self.index.version
+
+    def search(
+        self, question: str, audiences: frozenset[str] = frozenset(), category: str | None = None, limit: int = 10
+    ) -> SearchResult:
+        """The most relevant sections that this audience may see, best first."""
+        repaired = self.reader.repair(question)
+        return self.search_read(self.reader.read(repaired), repaired, audiences, category, limit)
+
+    def search_read(
+        self, query: Query, repaired: str, audiences: frozenset[str], category: str | None = None, limit: int = 10
+    ) -> SearchResult:
+        allowed = self._allowed(audiences, category)
+        return self.rank(query, repaired, allowed, self._fusion, limit)
+
+    def rank(self, query: Query, repaired: str, allowed: NDArray[np.bool_], fusion: Fusion, limit: int) -> SearchResult:
+        """The allowed sections (shape: sections,) in the order that the fusion gives."""
+        if not allowed.any() or not (query.terms or query.vector is not None):
+            return SearchResult(query, repaired, (), None, np.zeros(len(FEATURES), np.float32))
+        evidence = self.index.evidence(query, allowed)
+        scores = fusion.scores(evidence)
+        order = np.argsort(-scores, kind="stable")[:limit]
+        hits = tuple(
+            Hit(
+                self.index.sections[number := int(evidence.candidates[row])],
+                float(scores[row]),
+                evidence.features[row],
+                self.index.passage_scores(evidence, number),
+            )
+            for row in order
+        )
+        return SearchResult(query, repaired, hits, evidence, fusion.channel_weights(evidence))
+
+    def visible(self, audiences: frozenset[str]) -> NDArray[np.bool_]:
+        """Which sections this audience may see, shape (sections,)."""
+        mask = self._visible.get(audiences)
+        if mask is None:
+            mask = np.array([section.visible_to(audiences) for section in self.index.sections], bool)
+            self._visible[audiences] = mask
+        return mask
+
+    def _allowed(self, audiences: frozenset[str], category: str | None) -> NDArray[np.bool_]:
+        mask = self.visible(audiences)
+        if category is None:
+            return mask
+        of_category = np.array([section.category == category for section in self.index.sections], bool)
+        return np.asarray(mask & of_category)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What is known about the language rather than about the content; shared by all snapshots."""
+
+    analyzer: Analyzer
+    vocabulary: Vocabulary
+    whole_words: frozenset[str]
+    fusion: Fusion
+
+    @classmethod
+    def build(cls, concepts: Sequence[Concept], own_words: Sequence[str], fusion: Fusion) -> "Language":
+        whole = frozenset(one_word_forms(concepts) | set(own_words))
+        analyzer = Analyzer(whole)
+        return cls(analyzer, Vocabulary(concepts, analyzer), whole, fusion)
+
+
+def _repairable_words(index: SearchIndex, whole_words: frozenset[str]) -> set[str]:
+    words = {token for token in index.words.tokens() if not token.endswith("다")} | whole_words
+    for section in index.sections:
+        for text in (*section.heading_path, section.title, *section.keywords):
+            words.update(_HANGUL_WORDS.findall(text))
+    return words

@@ -1,0 +1,145 @@
+"""Settings: one class, read once from the environment and `.env`; nothing else reads either."""
+
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from endy.errors import StartupError
+
+DEFAULT_SECRET_KEY = "development-only-secret-key-change-me"  # noqa: S105  refused in production
+PLACEHOLDER_SECRETS = {DEFAULT_SECRET_KEY, "your-secret-key-min-32-characters-random-string"}
+
+
+class Settings(BaseSettings):
+    """Every knob, with its help text; ENV_SETUP.md is checked against this class."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    host: str = Field("0.0.0.0", description="서버가 듣는 주소")  # noqa: S104  the guide's default
+    port: int = Field(8000, ge=1, le=65535, description="서버가 듣는 포트")
+    environment: Literal["development", "production"] = Field("development", description="실행 환경")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="로그 수준")
+    reload: bool = Field(False, description="코드가 바뀌면 다시 시작 (개발용)")
+
+    secret_key: SecretStr = Field(SecretStr(DEFAULT_SECRET_KEY), description="서명에 쓰는 비밀키 (운영은 32자 이상)")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="CORS를 허용할 출처 (쉼표로 구분)")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="X-Forwarded-For를 믿을 프록시 주소·대역 (쉼표로 구분)"
+    )
+    anonymous_access: bool = Field(True, description="로그인 없이 질문 허용")
+    auth_mode: Literal["auto", "name", "password"] = Field(
+        "auto", description="로그인 방식: auto(개발은 이름, 운영은 비밀번호) · name · password"
+    )
+    session_timeout_hours: float = Field(8, gt=0, le=24 * 30, description="마지막 사용 뒤 로그인이 유지되는 시간")
+
+    rate_limit_per_minute: int = Field(10, ge=1, description="1분에 받는 질문 수")
+    rate_limit_per_hour: int = Field(100, ge=1, description="1시간에 받는 질문 수")
+
+    enable_metrics: bool = Field(True, description="/metrics 제공")
+    metrics_token: SecretStr | None = Field(None, description="설정하면 /metrics에 Bearer 토큰을 요구")
+    enable_health_check: bool = Field(True, description="/health 제공")
+
+    database_url: str = Field("sqlite:///data/endy.db", description="데이터베이스 주소")
+    redis_url: str | None = Field(None, description="Redis 주소 (없으면 한 대로 동작)")
+    knowledge_dir: Path = Field(Path("knowledge/docs"), description="문서 폴더")
+    faq_file: Path = Field(Path("knowledge/faq.json"), description="FAQ 파일")
+    words_file: Path = Field(Path("knowledge/words.txt"), description="회사 고유 낱말 사전")
+    vocabulary_file: Path = Field(Path("knowledge/vocabulary.txt"), description="회사가 덧붙이는 업무 어휘 (없어도 됨)")
+    users_file: Path = Field(Path("data/users.json"), description="사용자 파일")
+
+    openai_api_key: SecretStr | None = Field(None, description="LLM API 키 (없으면 추출식 답변)")
+    openai_base_url: str | None = Field(None, description="OpenAI 호환 서버 주소")
+    openai_model: str = Field("gpt-4o-mini", description="LLM 모델")
+    embeddings: Literal["local", "openai", "none"] = Field("local", description="임베딩 방식")
+
+    log_file: Path = Field(Path("logs/encar_copilot.log"), description="로그 파일")
+    log_max_bytes: int = Field(10_485_760, ge=1024, description="로그 파일 하나의 최대 크기(바이트)")
+    log_backup_count: int = Field(5, ge=0, description="남겨 둘 지난 로그 파일 수")
+
+    @field_validator("allowed_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("environment", "log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            try:
+                ip_network(part, strict=False)
+            except ValueError as error:
+                raise ValueError(f"'{part}'은(는) IP 주소나 대역이 아니에요") from error
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not origin.startswith(("http://", "https://")):
+                raise ValueError(f"'{origin}'은(는) http:// 또는 https://로 시작해야 해요")
+        return tuple(origin.rstrip("/") for origin in value)
+
+    @model_validator(mode="after")
+    def _refuse_unsafe_production(self) -> Self:
+        if self.environment != "production":
+            return self
+        secret = self.secret_key.get_secret_value()
+        problems = []
+        if secret in PLACEHOLDER_SECRETS or len(secret) < 32:
+            problems.append("SECRET_KEY: 운영 환경에서는 32자 이상의 임의 문자열이 필요해요")
+        if "*" in self.allowed_origins:
+            problems.append("ALLOWED_ORIGINS: 운영 환경에서는 '*'를 쓸 수 없어요. 도메인을 적어 주세요")
+        if self.reload:
+            problems.append("RELOAD: 운영 환경에서는 false여야 해요")
+        if self.auth_mode == "name":
+            problems.append("AUTH_MODE: 이름만으로 하는 로그인은 개발 환경에서만 쓸 수 있어요")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def name_login(self) -> bool:
+        """Whether number + name is enough to sign in: development only."""
+        return not self.production and self.auth_mode in ("auto", "name")
+
+    @cached_property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(part, strict=False) for part in self.trusted_proxies)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; StartupError holds one line per wrong value, by its environment name."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise StartupError("\n".join(_lines(error))) from None
+    except UnicodeDecodeError:
+        raise StartupError(".env: UTF-8로 저장해 주세요") from None
+
+
+def _lines(error: ValidationError) -> list[str]:
+    lines: list[str] = []
+    for item in error.errors(include_url=False):
+        message = item["msg"].removeprefix("Value error, ")
+        if item["loc"]:
+            lines.append(f"{str(item['loc'][0]).upper()}: {message}")
+        else:
+            lines.extend(message.splitlines())
+    return lines

@@ -1,0 +1,87 @@
+"""The database engine, made from DATABASE_URL; what cannot work stops the start with one line."""
+
+import sqlite3
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from endy.errors import StartupError
+from endy.settings import Settings
+
+BUSY_SECONDS = 5
+WRITES = "endy_writes"
+"""Execution option of connections that are going to write."""
+
+_PRAGMAS = (f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}", "PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL")
+
+
+def create_engine(settings: Settings) -> AsyncEngine:
+    """The engine for DATABASE_URL, its folder made; raises StartupError when it could not be used."""
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        raise StartupError("DATABASE_URL: 주소를 읽을 수 없어요. sqlite:///경로 처럼 적어 주세요.") from None
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite(url)
+    if backend in ("postgresql", "postgres"):
+        return _postgresql(url)
+    raise StartupError(f"DATABASE_URL: {backend}은(는) 지원하지 않아요. sqlite:///경로 또는 postgresql://을 써 주세요.")
+
+
+def _postgresql(url: URL) -> AsyncEngine:
+    if find_spec("asyncpg") is None:
+        raise StartupError("DATABASE_URL: PostgreSQL 드라이버가 없어요. pip install asyncpg 를 실행해 주세요.")
+    return create_async_engine(url.set(drivername="postgresql+asyncpg"), pool_pre_ping=True)
+
+
+def _sqlite(url: URL) -> AsyncEngine:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise StartupError("DATABASE_URL: 파일 경로를 적어 주세요. 예: sqlite:///data/endy.db")
+    path = Path(url.database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _prepare_file(path)
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StartupError(
+            f"DATABASE_URL: {path} 파일을 쓸 수 없어요 ({reason}). 경로와 권한을 확인해 주세요."
+        ) from None
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"))
+    event.listen(engine.sync_engine, "connect", _configure)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _prepare_file(path: Path) -> None:
+    """Turn on WAL and prove that a write can start; a writer at work elsewhere is no fault."""
+    with closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            # Taking the lock alone does not fail on a file that is open read-only.
+            connection.execute(f"PRAGMA user_version={connection.execute('PRAGMA user_version').fetchone()[0]}")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+
+
+def _configure(connection: Any, _record: object) -> None:
+    # Without this the driver starts its own, deferred transactions behind SQLAlchemy's back.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: Any) -> None:
+    # A deferred transaction that turns into a write later can fail at once, whatever the busy timeout says.
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

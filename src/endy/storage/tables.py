@@ -1,0 +1,149 @@
+"""Every table, in one place; migrations are generated against this metadata."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# One row (id 1). `version` rises with every committed content change; replicas follow it.
+knowledge_state = Table(
+    "knowledge_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+# One row per file in KNOWLEDGE_DIR plus one for FAQ_FILE. `problems`: [{"line": 3, "message": "..."}].
+documents = Table(
+    "documents",
+    metadata,
+    Column("name", String(400), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("problems", JSON, nullable=False),
+    Column("modified_at", DateTime(timezone=True), nullable=False),
+    Column("synced_at", DateTime(timezone=True), nullable=False),
+)
+
+sections = Table(
+    "sections",
+    metadata,
+    Column("id", String(1000), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("document", String(400), ForeignKey("documents.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("document_title", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("heading_path", JSON, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("category", String(200), nullable=False, index=True),
+    Column("department", String(200), nullable=False),
+    Column("contact", String(400), nullable=False),
+    Column("link", Text, nullable=False),
+    Column("keywords", JSON, nullable=False),
+    Column("audience", JSON, nullable=False),
+    Column("effective_from", Date),
+    Column("review_by", Date),
+    Column("updated_at", String(32), nullable=False),
+    Column("content_hash", String(64), nullable=False, index=True),
+)
+
+# `vectors` is a C-ordered float16 matrix (pieces, dimensions); pieces are derived from the section's text.
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("content_hash", String(64), primary_key=True),
+    Column("model", String(100), primary_key=True),
+    Column("dimensions", Integer, nullable=False),
+    Column("vectors", LargeBinary, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("employee_id", String(32), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("department", String(100), nullable=False),
+    Column("email", String(200), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", String(300)),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+# `token_hash` is SHA-256 of the opaque token; the token itself is never stored.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("employee_id", String(32), ForeignKey("users.employee_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("last_seen_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("asker", String(64), nullable=False, index=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+# One row per answered question; `question` is masked before it is stored.
+questions = Table(
+    "questions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("conversation_id", String(64), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("asker", String(64), nullable=False, index=True),
+    Column("question", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("category", String(200), nullable=False),
+    Column("department", String(200), nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("source_ids", JSON, nullable=False),
+    Column("response_seconds", Float, nullable=False),
+    Column("knowledge_version", BigInteger, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Index("ix_questions_conversation_id_asked_at", "conversation_id", "asked_at"),
+    Index("ix_questions_asked_at", "asked_at"),
+)
+
+# One opinion per answer and asker: a second one replaces the first.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("question_id", String(64), ForeignKey("questions.id", ondelete="CASCADE"), primary_key=True),
+    Column("asker", String(64), primary_key=True),
+    Column("is_helpful", Boolean),
+    Column("reasons", JSON, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)

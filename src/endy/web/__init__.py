@@ -1,0 +1,1 @@
+"""The HTTP doors: API, pages and static files."""

@@ -1,0 +1,1 @@
+"""The HTTP API, one file per area: parse, call a service, render."""

@@ -1,0 +1,121 @@
+"""`POST /api/ask` and `/api/ask/stream`."""
+
+import asyncio
+import json
+import unicodedata
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
+
+from endy.ask.models import Answer, Asker, AskRequest, StreamEvent
+from endy.bootstrap import Services as BuiltServices
+from endy.errors import EndyError, UnsupportedMediaType
+from endy.web.deps import get_services, limited_asker
+from endy.web.envelope import error_body
+from endy.web.errors import validation_failed
+
+KEEP_ALIVE_SECONDS = 15.0
+
+router = APIRouter(prefix="/api", tags=["질문"])
+_answers = TypeAdapter(Answer)
+_log = structlog.get_logger(__name__)
+
+
+def _readable(text: str) -> str:
+    """Without control characters and lone surrogates; they have no meaning in a question."""
+    kept = "".join(" " if char in "\t\r\n" else char for char in text if char in "\t\r\n" or _visible(char))
+    if not kept.strip():
+        raise ValueError("질문을 적어 주세요")
+    return kept.strip()
+
+
+def _visible(char: str) -> bool:
+    return unicodedata.category(char) not in ("Cc", "Cs")
+
+
+class AskBody(BaseModel):
+    """What is sent; the question is 1-500 characters after trimming."""
+
+    question: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_readable)
+    ]
+    conversation_id: Annotated[str, Field(max_length=64)] | None = None
+    category: Annotated[str, Field(max_length=200)] | None = None
+
+
+_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": AskBody.model_json_schema()}}}
+}
+
+
+@router.post("/ask", openapi_extra=_BODY, response_model=Answer)
+async def ask(request: Request) -> Response:
+    """질문에 답합니다."""
+    services = get_services(request)
+    asker = await limited_asker(request, services)
+    answer = await services.ask.ask(await _parse(request, asker))
+    return Response(_answers.dump_json(answer), media_type="application/json")
+
+
+@router.post("/ask/stream", openapi_extra=_BODY, response_class=StreamingResponse)
+async def ask_stream(request: Request) -> StreamingResponse:
+    """같은 답을 server-sent events로 보냅니다: meta, delta, done, error."""
+    services = get_services(request)
+    asker = await limited_asker(request, services)
+    events = _events(services, await _parse(request, asker))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+async def _parse(request: Request, asker: Asker) -> AskRequest:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedMediaType
+    try:
+        body = AskBody.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise validation_failed(error.errors(include_url=False, include_input=False, include_context=False)) from None
+    return AskRequest(body.question, body.conversation_id or None, body.category or None, asker)
+
+
+async def _events(services: BuiltServices, request: AskRequest) -> AsyncIterator[bytes]:
+    try:
+        async with aclosing(_with_keep_alive(services.ask.stream(request))) as events:
+            async for event in events:
+                yield b": still here\n\n" if event is None else _encode(event)
+    except EndyError as error:
+        yield _frame("error", json.dumps(error_body(error), ensure_ascii=False).encode())
+    except Exception as error:  # noqa: BLE001  the headers are gone: an event is the only way to say it
+        services.metrics.errors.labels(type(error).__name__).inc()
+        _log.exception("stream_failed")
+        yield _frame("error", json.dumps(error_body(EndyError()), ensure_ascii=False).encode())
+
+
+async def _with_keep_alive(events: AsyncIterator[StreamEvent]) -> AsyncGenerator[StreamEvent | None]:
+    """The events, and None whenever nothing came for a while; leaving cancels the work behind them."""
+    iterator = aiter(events)
+    while True:
+        coming = asyncio.ensure_future(anext(iterator, None))
+        try:
+            while not (await asyncio.wait((coming,), timeout=KEEP_ALIVE_SECONDS))[0]:
+                yield None
+            event = coming.result()
+        finally:
+            coming.cancel()
+        if event is None:
+            return
+        yield event
+
+
+def _encode(event: StreamEvent) -> bytes:
+    if isinstance(event.data, str):
+        return _frame(event.name, json.dumps({"text": event.data}, ensure_ascii=False).encode())
+    return _frame(event.name, _answers.dump_json(event.data))
+
+
+def _frame(name: str, data: bytes) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"

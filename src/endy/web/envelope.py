@@ -1,0 +1,147 @@
+"""What every HTTP exchange carries: request id, security headers, limits on the body, metrics and an access line."""
+
+import json
+import re
+import time
+import uuid
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from endy.errors import EndyError, PayloadTooLarge
+from endy.limits.rate import RateState
+from endy.observability.metrics import Metrics
+
+MAX_BODY = 256 * 1024
+
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_log = structlog.get_logger("endy.access")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+
+
+class Envelope:
+    """Outermost middleware: nothing leaves without these headers, and no exception leaves at all."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, production: bool) -> None:
+        self._app = app
+        self._metrics = metrics
+        always = {**_HEADERS, **dict([_HSTS] if production else [])}
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in always.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await _Exchange(self, scope, receive, send).run()
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def finish(self, scope: Scope, status: int, seconds: float) -> None:
+        endpoint = getattr(scope.get("route"), "path", "unmatched")
+        self._metrics.requests.labels(scope["method"], endpoint, str(status)).inc()
+        self._metrics.response_seconds.labels(endpoint).observe(seconds)
+        quiet = endpoint in ("/liveness", "/readiness", "/health", "/metrics", "/static")
+        user = scope.get("state", {}).get("user")
+        write = _log.debug if quiet else _log.info
+        write(
+            "request",
+            method=scope["method"],
+            route=endpoint,
+            status=status,
+            duration_ms=round(seconds * 1000, 1),
+            user=f"{user.employee_id[:4]}***" if user else None,
+        )
+
+    def failed(self, error: BaseException) -> None:
+        self._metrics.errors.labels(type(error).__name__).inc()
+        _log.error("request_failed", exc_info=error)
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        return self._headers
+
+
+class _Exchange:
+    """One request and its response."""
+
+    def __init__(self, envelope: Envelope, scope: Scope, receive: Receive, send: Send) -> None:
+        self._envelope = envelope
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._status = 0
+        self._received = 0
+        given = Headers(scope=scope).get("x-request-id", "")
+        self._id = given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
+
+    async def run(self) -> None:
+        started = time.perf_counter()
+        self._scope.setdefault("state", {})["request_id"] = self._id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=self._id)
+        try:
+            await self._envelope.serve(self._scope, self._take, self._give)
+        except PayloadTooLarge as error:
+            await self._refuse(error)
+        except Exception as error:  # noqa: BLE001  the edge: nothing but our error format leaves
+            self._envelope.failed(error)
+            await self._refuse(EndyError())
+        finally:
+            self._envelope.finish(self._scope, self._status or 499, time.perf_counter() - started)
+
+    async def _take(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            if self._received > MAX_BODY:
+                raise PayloadTooLarge
+        return message
+
+    async def _give(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._complete(message)
+        await self._send(message)
+
+    def _complete(self, message: Message) -> None:
+        present = {name for name, _ in message["headers"]}
+        message["headers"] = [
+            *message["headers"],
+            *(pair for pair in self._envelope.headers if pair[0] not in present),
+            (b"x-request-id", self._id.encode()),
+        ]
+        rate: RateState | None = self._scope["state"].get("rate")
+        if rate is not None:
+            headers = MutableHeaders(raw=message["headers"])
+            headers["RateLimit-Limit"] = str(rate.limit)
+            headers["RateLimit-Remaining"] = str(rate.remaining)
+            headers["RateLimit-Reset"] = str(rate.reset)
+            message["headers"] = headers.raw
+
+    async def _refuse(self, error: EndyError) -> None:
+        if self._status:
+            return
+        body = json.dumps(error_body(error), ensure_ascii=False).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self._give({"type": "http.response.start", "status": error.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def error_body(error: EndyError) -> dict[str, Any]:
+    return {"error": error.code, "message": error.message, "details": error.details}

@@ -1,0 +1,1 @@
+"""Knowledge from real files to a real database."""

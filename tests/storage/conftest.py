@@ -1,0 +1,29 @@
+"""An engine on a fresh file, and one that is migrated."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from endy.settings import Settings, load_settings
+from endy.storage.engine import create_engine
+from endy.storage.migrations import upgrade
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(_env_file=None, database_url=f"sqlite:///{tmp_path}/data/endy.db")
+
+
+@pytest.fixture
+async def bare_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(settings)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def engine(bare_engine: AsyncEngine) -> AsyncEngine:
+    await upgrade(bare_engine)
+    return bare_engine
