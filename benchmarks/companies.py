@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from endy.bootstrap import build_embedder, build_language
 from endy.evaluation.knowledge import load_knowledge, store_for, stored_vectors
 from endy.evaluation.questions import EvalQuestion, load_corpus, load_questions
+from endy.retrieval.evidence import FEATURES
+from endy.retrieval.fusion import CONTEXT, Fusion
 from endy.retrieval.search import Language, Searcher
 from endy.retrieval.section import Section
 from endy.settings import Settings
@@ -30,7 +34,9 @@ class Company:
 def load_companies(korquad: Path | None = None, korquad_questions: int = 1000) -> list[Company]:
     """The sample company, the second company, and a part of KorQuAD's questions over all its paragraphs."""
     settings = Settings(_env_file=None)
-    language = build_language(settings)
+    # The weights are what is about to be fitted; whatever ranks here does so with its own.
+    nothing = np.zeros((len(FEATURES), len(CONTEXT)), np.float32)
+    language = build_language(settings, Fusion(nothing, nothing))
     sample = settings.model_copy(
         update={"knowledge_dir": ROOT / "knowledge/docs", "faq_file": ROOT / "knowledge/faq.json"}
     )

@@ -16,17 +16,30 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from benchmarks.companies import Company, load_companies
-from endy.ask.decision import CONFIDENCE_FILE, SIGNALS, signals
+from endy.ask.decision import CONFIDENCE_FILE, SIGNALS, offtopic_lead, signals
+from endy.ask.offtopic import SHIPPED_VECTORS as offtopic_file
+from endy.ask.offtopic import OffTopic, examples, question_vectors
+from endy.bootstrap import build_embedder
 from endy.evaluation.questions import EvalQuestion
+from endy.retrieval.concepts import SHIPPED_VECTORS as concept_file
+from endy.retrieval.concepts import concept_text
 from endy.retrieval.evidence import FEATURES, Evidence
 from endy.retrieval.fusion import CONTEXT, FUSION_FILE, Fusion, context
 from endy.retrieval.search import Searcher
+from endy.retrieval.shipped import ship_vectors, shipped_for
+from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, parse_vocabulary
+from endy.settings import Settings
 
 Array = NDArray[np.float64]
 FOLDS = 5
 FUSION_L2 = 1e-3
 CONFIDENCE_L2 = 3e-3
-WRONGLY_REFUSED = 0.06
+HIDDEN = 0.5
+KIND = {"unanswerable-near": 3.0, "unanswerable-off": 0.0}
+"""Weights in the confidence fit: near misses are few and matter most; off-topic questions have their own model."""
+
+REFUSED_THOUGH_RIGHT = 0.06
+CAUGHT_BY_MISTAKE = 0.01
 SHARE = {"korquad": 0.15}
 """Weight of a question by knowledge base; encyclopaedia questions must not outvote employees'."""
 
@@ -46,6 +59,7 @@ class Case:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--korquad", type=Path)
+    _ship_vectors()
     companies = load_companies(parser.parse_args().korquad)
     cases = {dense: [case for company in companies for case in _cases(company, dense)] for dense in (True, False)}
     weights = {dense: _fit_fusion(cases[dense]) for dense in cases}
@@ -57,6 +71,7 @@ def main() -> None:
         "weights": weights[True].round(4).tolist(),
         "lexical_weights": weights[False].round(4).tolist(),
     })  # fmt: skip
+    offtopic = _fit_offtopic(companies)
     dense, lexical = (_fit_confidence(companies, cases[each], each) for each in (True, False))
     _write(CONFIDENCE_FILE, {
         "signals": SIGNALS,
@@ -64,8 +79,21 @@ def main() -> None:
         "lexical_weights": lexical[0].round(4).tolist(),
         "threshold": round(dense[1], 3),
         "lexical_threshold": round(lexical[1], 3),
+        "offtopic": offtopic.round(4).tolist(),
         "tie": 0.25,
     })  # fmt: skip
+
+
+def _ship_vectors() -> None:
+    """Embed the vocabulary and the off-topic examples again if their texts changed."""
+    embedder = build_embedder(Settings(_env_file=None))
+    assert embedder is not None
+    concepts = parse_vocabulary(SHIPPED_VOCABULARY.read_text(encoding="utf-8"))
+    texts = [concept_text(concept) for concept in concepts]
+    if not shipped_for(texts, concept_file, embedder.name):
+        ship_vectors(texts, concept_file, embedder.name, embedder.passages)
+    if not shipped_for(examples(), offtopic_file, embedder.name):
+        ship_vectors(examples(), offtopic_file, embedder.name, question_vectors(embedder))
 
 
 def _cases(company: Company, dense: bool) -> list[Case]:
@@ -153,15 +181,12 @@ def _fit_confidence(companies: Sequence[Company], cases: Sequence[Case], dense: 
                         continue
                     rows.append(found[0])
                     labels.append(found[1] and not hidden)
-                    weights.append(SHARE.get(company.name, 1.0) * (0.5 if hidden else 1.0))
+                    weights.append(SHARE.get(company.name, 1.0) * (HIDDEN if hidden else KIND.get(question.kind, 1.0)))
                     kinds.append(f"{company.name} {'hidden' if hidden else question.kind}")
     table, right, worth = np.array(rows), np.array(labels, float), np.array(weights)
     fitted = _logistic(table, right, worth)
     chances = _sigmoid(table @ fitted)
-    answerable = np.array(
-        [not kind.endswith("hidden") and "unanswerable" not in kind and "korquad" not in kind for kind in kinds]
-    )
-    threshold = float(np.quantile(chances[answerable], WRONGLY_REFUSED))
+    threshold = float(np.quantile(chances[right > 0], REFUSED_THOUGH_RIGHT))
     print(f"\nconfidence, {'with vectors' if dense else 'words alone'}, threshold {threshold:.3f}")
     for kind in sorted(set(kinds)):
         mask = np.array([other == kind for other in kinds])
@@ -171,6 +196,26 @@ def _fit_confidence(companies: Sequence[Company], cases: Sequence[Case], dense: 
         )
     print("  " + ", ".join(f"{name} {weight:+.2f}" for name, weight in zip(SIGNALS, fitted, strict=True)))
     return fitted, threshold
+
+
+def _fit_offtopic(companies: Sequence[Company]) -> Array:
+    """Bias and weight: a steep logistic whose middle lies where few answerable questions do."""
+    offtopic = OffTopic(build_embedder(Settings(_env_file=None)))
+    leads: dict[bool, list[float]] = {True: [], False: []}
+    for company in companies:
+        for question in company.questions:
+            query = company.searcher.reader.read(" ".join((*question.turns[-1:], question.question)))
+            dense = company.searcher.index.evidence(query, company.searcher.visible(frozenset())).dense
+            assert dense is not None
+            if question.relevant or question.kind == "unanswerable-off":
+                leads[bool(question.relevant)].append(offtopic_lead(dense, offtopic.closeness(query.vector)))
+    middle = float(np.quantile(leads[True], 1 - CAUGHT_BY_MISTAKE))
+    caught = float(np.mean(np.array(leads[False]) > middle))
+    print(
+        f"\noff-topic: lead over {middle:.3f} takes {caught:.2f} of them and {CAUGHT_BY_MISTAKE:.2f} of the answerable"
+    )
+    steepness = 4 / max(float(np.std(leads[True])), 1e-6)
+    return np.array([-steepness * middle, steepness])
 
 
 def _signals(

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from endy.accounts.service import AccountService
 from endy.ask.catalog import Catalog
 from endy.ask.decision import Confidence
+from endy.ask.offtopic import OffTopic
 from endy.ask.question_log import QuestionLog
 from endy.ask.service import AskService
 from endy.errors import StartupError
@@ -109,13 +110,15 @@ def build_embedder(settings: Settings) -> Embedder | None:
     return _local_embedder() if settings.embeddings == "local" else None
 
 
-def build_language(settings: Settings) -> Language:
+def build_language(settings: Settings, fusion: Fusion | None = None) -> Language:
     """Analyzer, vocabulary and fusion. Raises StartupError for a vocabulary line that cannot be read."""
     try:
         concepts = _concepts(SHIPPED_VOCABULARY) + _concepts(settings.vocabulary_file)
     except VocabularyError as error:
         raise StartupError(str(error)) from None
-    return Language.build(concepts, _own_words(settings.words_file), Fusion.shipped())
+    return Language.build(
+        concepts, _own_words(settings.words_file), fusion or Fusion.shipped(), build_embedder(settings)
+    )
 
 
 def _concepts(path: Path) -> list[Concept]:
@@ -183,7 +186,9 @@ def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Serv
     return Services(
         settings=settings,
         engine=engine,
-        ask=AskService(QuestionLog(engine), searcher, Confidence.shipped(), metrics),
+        ask=AskService(
+            QuestionLog(engine), searcher, Confidence.shipped(), OffTopic(build_embedder(settings)), metrics
+        ),
         catalog=Catalog(searcher),
         searcher=searcher,
         accounts=AccountService(engine, settings),

@@ -1,7 +1,7 @@
 """Answer, ask back or abstain: a calibrated probability that the best section answers the question.
 
 Logistic regression over signals that mean the same in any company's knowledge: shares, margins and standard
-scores, never raw scores or words. `benchmarks/fit_confidence.py` fits it and says on what.
+scores, never raw scores or words. `benchmarks/fit.py` fits it and says on what.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from endy.ask.intent import asked, fit
-from endy.retrieval.evidence import FEATURES
+from endy.retrieval.evidence import FEATURES, DenseEvidence, Evidence, Scores
+from endy.retrieval.intent import asked, fit
 from endy.retrieval.passages import split_passages
 from endy.retrieval.search import Hit, SearchResult
 
@@ -40,7 +40,16 @@ SIGNALS = (
     "intent",
     "asks",
     "short",
+    "noun_missing",
+    "noun_elsewhere",
+    "no_noun",
+    "passage_fit",
+    "channels_agree",
+    "concept_words",
 )
+
+NOUN = 0.8
+"""Term weights from here on are nouns' and foreign words'."""
 
 _COLUMN = {name: index for index, name in enumerate(FEATURES)}
 
@@ -49,49 +58,67 @@ Verdict = Literal["answered", "no_answer", "clarify"]
 
 def signals(result: SearchResult) -> list[float]:
     """The signals of a search, in the order of SIGNALS; call only when there is a hit."""
-    top = result.hits[0]
-    evidence = result.evidence
+    top, evidence = result.hits[0], result.evidence
     assert evidence is not None  # noqa: S101  a hit always comes with evidence
     words, dense = evidence.words, evidence.dense
-    number = int(np.flatnonzero((evidence.features == top.features).all(axis=1))[0])
-    column = evidence.candidates[number]
-    missing, rarest = _missing(words.expanded[:, column], words.rarity)
-    unknown = _missing(words.direct.max(axis=1), words.rarity)[0] if len(words.rarity) else 1.0
+    row = int(np.flatnonzero((evidence.features == top.features).all(axis=1))[0])
+    held = words.expanded[:, evidence.candidates[row]]
+    known = words.direct.max(axis=1) if len(words.rarity) else held
+    nouns = np.array([term.weight >= NOUN and len(term.text) > 1 for term in result.query.terms], bool)
     content = [term for term in result.query.terms if not term.generic]
     scores = np.array([hit.score for hit in result.hits])
     odds = np.exp(scores - scores.max())
+    feature = {name: float(value) for name, value in zip(FEATURES, top.features, strict=True)}
     return [
         1.0,
-        *(float(top.features[_COLUMN[name]]) for name in SIGNALS[1:7]),
-        *(float(top.features[_COLUMN[name]]) / 3 for name in SIGNALS[7:10]),
+        *(feature[name] for name in SIGNALS[1:7]),
+        *(feature[name] / 3 for name in SIGNALS[7:10]),
         (dense.best_cosine - 0.85) * 10 if dense is not None else 0.0,
         min(float(scores[0] - scores[1]), 4.0) / 4 if len(scores) > 1 else 1.0,
         float(odds[0] / odds.sum()),
-        missing,
-        rarest,
-        unknown,
-        _intent(result.query.text, top),
+        *_missing(held, words.rarity),
+        _missing(known, words.rarity)[0],
+        feature["intent"] + 0.5,
         float(bool(asked(result.query.text))),
         1.0 / max(len(content), 1),
+        *_nouns(held[nouns], known[nouns], words.rarity[nouns]),
+        _passage_fit(result.query.text, top),
+        _agreement(evidence.features, row),
+        feature["concept_words"],
     ]
 
 
-def _missing(held: np.ndarray, rarity: np.ndarray) -> tuple[float, float]:
+def _nouns(held: Scores, known: Scores, rarity: Scores) -> tuple[float, float, float]:
+    """Share of the nouns' worth that the section lacks, share that only other sections have, no noun at all."""
+    total = float(rarity.sum())
+    if not total:
+        return 0.5, 0.0, 1.0
+    missing = held <= 0
+    return float(rarity[missing].sum()) / total, float(rarity[missing & (known > 0)].sum()) / total, 0.0
+
+
+def _agreement(features: Scores, row: int) -> float:
+    """In how many of two ways, by words and by meaning, the section is the first."""
+    by_words = features[:, _COLUMN["vocabulary"]] + features[:, _COLUMN["bigrams"]]
+    by_meaning = features[:, _COLUMN["dense_whole"]] + features[:, _COLUMN["dense_passage"]]
+    return (float(by_words.argmax() == row) + float(by_meaning.argmax() == row)) / 2
+
+
+def _passage_fit(question: str, hit: Hit) -> float:
+    """How well the single best passage offers the kind of fact that is asked for."""
+    passages = split_passages(hit.section.text)
+    if not passages or len(hit.passages) != len(passages):
+        return fit(question, hit.section.text)
+    return fit(question, passages[int(hit.passages.argmax())].text)
+
+
+def _missing(held: Scores, rarity: Scores) -> tuple[float, float]:
     """Share of the question's worth that is not held at all, and whether the rarest term is among it."""
     total = float(rarity.sum())
     if not total:
         return 1.0, 1.0
     absent = held <= 0
     return float(rarity[absent].sum()) / total, float(absent[int(rarity.argmax())])
-
-
-def _intent(question: str, hit: Hit) -> float:
-    """How well the better passages offer the kind of fact that is asked for."""
-    passages = split_passages(hit.section.text)
-    if not passages or len(hit.passages) != len(passages):
-        return fit(question, hit.section.text)
-    order = np.argsort(-hit.passages)[:2]
-    return max(fit(question, f"{hit.section.title} {passages[int(i)].text}") for i in order)
 
 
 @dataclass(frozen=True)
@@ -102,6 +129,8 @@ class Confidence:
     lexical_weights: Sequence[float]
     threshold: float
     lexical_threshold: float
+    offtopic: tuple[float, float]
+    """Bias and weight of the lead that the off-topic examples have over the knowledge."""
     tie: float
     """Two titles that fit a bare topic within this score difference are asked back."""
 
@@ -109,16 +138,22 @@ class Confidence:
     def shipped(cls) -> "Confidence":
         data = json.loads(CONFIDENCE_FILE.read_text(encoding="utf-8"))
         if tuple(data.pop("signals")) != SIGNALS:
-            raise ValueError("confidence.json was fitted for other signals; run benchmarks/fit_confidence.py")
-        return cls(**data)
+            raise ValueError("confidence.json was fitted for other signals; run make fit")
+        return cls(**data | {"offtopic": tuple(data["offtopic"])})
 
-    def probability(self, result: SearchResult) -> float:
-        """Probability, 0-1, that the first hit answers the question."""
+    def probability(self, result: SearchResult, closeness: float) -> float:
+        """Probability, 0-1, that the first hit answers the question; `closeness` is to the off-topic examples."""
         if not result.hits or result.evidence is None:
             return 0.0
         weights = self.weights if result.evidence.dense is not None else self.lexical_weights
         logit = sum(weight * value for weight, value in zip(weights, signals(result), strict=True))
-        return 1 / (1 + math.exp(-max(min(logit, 30.0), -30.0)))
+        return _sigmoid(logit) * (1 - self._chance_offtopic(result.evidence, closeness))
+
+    def _chance_offtopic(self, evidence: Evidence, closeness: float) -> float:
+        if evidence.dense is None or not closeness:
+            return 0.0
+        bias, weight = self.offtopic
+        return _sigmoid(bias + weight * offtopic_lead(evidence.dense, closeness))
 
     def verdict(self, result: SearchResult, probability: float) -> Verdict:
         dense = result.evidence is not None and result.evidence.dense is not None
@@ -136,3 +171,12 @@ class Confidence:
         both_named = min(float(first.features[title]), float(second.features[title])) > 0.6
         other_topic = first.section.heading_path != second.section.heading_path
         return both_named and other_topic and first.score - second.score < self.tie
+
+
+def offtopic_lead(dense: DenseEvidence, closeness: float) -> float:
+    """How much nearer the question is to the off-topic examples than to the nearest piece of the knowledge."""
+    return (closeness - float(dense.cosines.max())) * 10
+
+
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-max(min(value, 30.0), -30.0)))

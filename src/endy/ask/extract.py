@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from endy.ask.intent import fit
+from endy.retrieval.intent import fit
 from endy.retrieval.passages import Passage, split_passages
 from endy.retrieval.search import Hit
 

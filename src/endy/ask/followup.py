@@ -1,22 +1,24 @@
 """Follow-up turns: whether a question leans on earlier ones, and how it is read together with them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from endy.ask.decision import Confidence
 from endy.retrieval.search import Searcher, SearchResult
 
 _LEANS = re.compile(
     r"^(?:그럼|그러면|그래서|그건|그거|그게|그때|그날|그 |거기|근데|그런데|그리고|아니|혹시 그|이건|이거|저건|또|더|"
     r"and |what about|how about|then )"
 )
+Judge = Callable[[SearchResult], float]
+"""The probability that a search's first hit answers."""
+
 _ALONE = 0.15
 """How much surer the question alone must be before earlier turns are left out."""
 
 
 def search_with_turns(
     searcher: Searcher,
-    confidence: Confidence,
+    judge: Judge,
     question: str,
     turns: Sequence[str],
     audiences: frozenset[str],
@@ -24,11 +26,11 @@ def search_with_turns(
 ) -> tuple[SearchResult, float]:
     """The better reading of a follow-up, alone or joined to the turn before, with its probability."""
     alone = searcher.search(question, audiences, category)
-    probability = confidence.probability(alone)
+    probability = judge(alone)
     if not turns:
         return alone, probability
     repaired = searcher.reader.repair(f"{turns[-1]} {question}")
     joined = searcher.search_read(searcher.reader.read(repaired), repaired, audiences, category)
-    together = confidence.probability(joined)
+    together = judge(joined)
     lead = 2 * _ALONE if _LEANS.match(question) else _ALONE
     return (alone, probability) if probability > together + lead else (joined, together)

@@ -13,6 +13,7 @@ from endy.ask.compose import compose
 from endy.ask.decision import Confidence
 from endy.ask.followup import search_with_turns
 from endy.ask.models import Answer, AskRequest, StreamEvent
+from endy.ask.offtopic import OffTopic
 from endy.ask.question_log import QuestionLog
 from endy.ask.repository import AskedQuestion
 from endy.errors import ServiceUnavailable
@@ -50,11 +51,17 @@ class AskService:
     """Answers questions over the current knowledge snapshot, which `searcher` returns."""
 
     def __init__(
-        self, log: QuestionLog, searcher: Callable[[], Searcher], confidence: Confidence, metrics: Metrics
+        self,
+        log: QuestionLog,
+        searcher: Callable[[], Searcher],
+        confidence: Confidence,
+        offtopic: OffTopic,
+        metrics: Metrics,
     ) -> None:
         self._log = log
         self._searcher = searcher
         self._confidence = confidence
+        self._offtopic = offtopic
         self._metrics = metrics
         self._cache: AnswerCache[Answer] = AnswerCache()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ask")
@@ -122,10 +129,13 @@ class AskService:
     def _examine(self, request: AskRequest, turns: tuple[str, ...]) -> Examination:
         with self._metrics.retrieval_seconds.time():
             result, probability = search_with_turns(
-                self._searcher(), self._confidence, request.question, turns, request.asker.audiences, request.category
+                self._searcher(), self._judge, request.question, turns, request.asker.audiences, request.category
             )
         verdict = self._confidence.verdict(result, probability)
         return Examination(result, probability, compose(request.question, result, probability, verdict))
+
+    def _judge(self, result: SearchResult) -> float:
+        return self._confidence.probability(result, self._offtopic.closeness(result.query.vector))
 
     async def _remember(self, request: AskRequest, question: str, conversation: _Opened, answer: Answer) -> None:
         asked = AskedQuestion(

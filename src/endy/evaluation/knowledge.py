@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from endy.ask.decision import Confidence
+from endy.ask.offtopic import OffTopic
 from endy.ask.question_log import QuestionLog
 from endy.ask.service import AskService
 from endy.bootstrap import build_embedder, build_language
@@ -56,7 +57,7 @@ async def answering(
         await migrations.upgrade(engine)
         vectors = await stored_vectors(engine, embedder, sections, progress) if embedder else {}
         searcher = Searcher(sections, vectors, build_language(settings), embedder, 1)
-        service = AskService(QuestionLog(engine), lambda: searcher, Confidence.shipped(), Metrics())
+        service = AskService(QuestionLog(engine), lambda: searcher, Confidence.shipped(), OffTopic(embedder), Metrics())
         yield service
         await service.close()
     finally:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endy.retrieval.analysis import Term, bigrams
+from endy.retrieval.concepts import Recalled
 from endy.retrieval.lexical import LexicalIndex
 from endy.retrieval.vectors import LEADING_PIECES, Matrix
 from endy.retrieval.vocabulary import Alternative, Expansion
@@ -24,6 +25,11 @@ FEATURES = (
     "dense_title",
     "dense_passage",
     "faq",
+    "concept_words",
+    "concept_whole",
+    "concept_title",
+    "intent",
+    "intent_anywhere",
 )
 """The channels, in the order of a feature row. Lexical ones are shares of the question between 0 and 1;
 dense ones are standard deviations above this question's mean over the whole knowledge."""
@@ -37,10 +43,7 @@ class Query:
     terms: tuple[Term, ...]
     expansions: tuple[Expansion, ...]
     vector: Matrix | None
-
-    @property
-    def weights(self) -> Scores:
-        return np.array([term.weight for term in self.terms], np.float32)
+    recalled: tuple[Recalled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +134,10 @@ def dense_evidence(vector: Matrix, pieces: Matrix, offsets: NDArray[np.int64]) -
     last = cosines[starts[-1] + LEADING_PIECES :]
     if len(last):
         passage[-1] = last.max()
-    return DenseEvidence(cosines, _standard(whole), _standard(title), _standard(passage), float(whole.max()))
+    return DenseEvidence(cosines, standard(whole), standard(title), standard(passage), float(whole.max()))
 
 
-def _standard(values: Scores) -> Scores:
+def standard(values: Scores) -> Scores:
     spread = float(values.std())
     return np.asarray((values - values.mean()) / (spread if spread > 1e-6 else 1.0), np.float32)
 

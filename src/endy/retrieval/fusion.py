@@ -2,7 +2,7 @@
 
 The score is bilinear, s = f' W c, in a section's features f (see `evidence.FEATURES`) and the question's
 context c: how well words alone can cover it, how long it is, whether vectors exist. W was fitted with a
-listwise softmax loss (Cao et al., 2007); `benchmarks/fit_fusion.py` does it and says on what.
+listwise softmax loss (Cao et al., 2007); `benchmarks/fit.py` does it and says on what.
 """
 
 import json
@@ -47,7 +47,7 @@ class Fusion:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Fusion":
         if tuple(data["features"]) != FEATURES or tuple(data["context"]) != CONTEXT:
-            raise ValueError("fusion.json was fitted for other features; run benchmarks/fit_fusion.py")
+            raise ValueError("fusion.json was fitted for other features; run make fit")
         return cls(np.array(data["weights"], np.float32), np.array(data["lexical_weights"], np.float32))
 
     @cached_property

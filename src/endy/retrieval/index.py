@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endy.retrieval.analysis import Analyzer, Term, bigrams
+from endy.retrieval.concepts import ConceptIndex
 from endy.retrieval.evidence import (
     DenseEvidence,
     Evidence,
@@ -15,8 +16,10 @@ from endy.retrieval.evidence import (
     WordEvidence,
     bigram_scores,
     dense_evidence,
+    standard,
     word_evidence,
 )
+from endy.retrieval.intent import asked, fit
 from endy.retrieval.lexical import FieldText, LexicalIndex
 from endy.retrieval.passages import plain, split_passages
 from endy.retrieval.section import Section
@@ -33,6 +36,7 @@ class SectionTokens:
 
     title: frozenset[str]
     title_terms: tuple[str, ...]
+    title_rarity: tuple[float, ...]
     passages: tuple[frozenset[str], ...]
 
 
@@ -43,18 +47,23 @@ class SearchIndex:
         self,
         sections: Sequence[Section],
         analyzer: Analyzer,
+        concepts: ConceptIndex,
         vectors: Mapping[str, NDArray[np.float16]],
         version: int = 0,
     ) -> None:
         self.sections = list(sections)
         self.analyzer = analyzer
         self.version = version
-        self.tokens = [_section_tokens(section, analyzer) for section in self.sections]
+        self.concepts = concepts
         self.words = LexicalIndex([_word_fields(section, analyzer) for section in self.sections])
+        self.tokens = [_section_tokens(section, analyzer, self.words) for section in self.sections]
         self.grams = LexicalIndex([_gram_fields(section) for section in self.sections])
         self.numbers = {section.id: number for number, section in enumerate(self.sections)}
         self._is_faq = np.array([section.kind == "faq" for section in self.sections], np.float32)
         self._pieces, self.offsets = _stack(self.sections, vectors)
+        if self._pieces is not None:
+            self._whole = self._pieces[self.offsets[:-1]]
+            self._titles = self._pieces[self.offsets[:-1] + 1]
 
     @property
     def has_vectors(self) -> bool:
@@ -68,81 +77,133 @@ class SearchIndex:
         if self._pieces is not None and query.vector is not None:
             dense = dense_evidence(query.vector, self._pieces, self.offsets)
         coverage = words.coverage()
-        chosen = _candidates(coverage, grams, dense, allowed)
+        concept = self._concept_columns(query)
+        chosen = _candidates([coverage, grams, concept[0]], dense, allowed)
+        details = self._details(query, words, dense, chosen)
         columns = [
             words.direct.sum(axis=0)[chosen] / words.total,
             coverage[chosen],
             grams[chosen],
-            *self._title_and_passage(query, words, chosen),
+            *details[:3],
             *_dense_columns(dense, chosen),
             self._is_faq[chosen],
+            *(column[chosen] for column in concept),
+            *details[3:],
         ]
         return Evidence(query, chosen, np.stack(columns, axis=1).astype(np.float32), words, dense)
+
+    def _concept_columns(self, query: Query) -> list[Scores]:
+        """What the recalled concepts say of every section: by words, by the whole's vector, by the title's."""
+        nothing = np.zeros(len(self.sections), np.float32)
+        if not query.recalled:
+            return [nothing] * 3
+        by_words = self.concepts.words(query.recalled, self.words)
+        vector = self.concepts.vector(query.recalled)
+        if vector is None or self._pieces is None or query.vector is None:
+            return [by_words, nothing, nothing]
+        return [by_words, standard(self._whole @ vector), standard(self._titles @ vector)]
 
     def passage_scores(self, evidence: Evidence, number: int) -> Scores:
         """How well each passage of a section speaks to the question, shape (passages,).
 
         The share of the question that it holds in any words, plus its cosine against the section's mean.
         """
-        words, tokens = evidence.words, self.tokens[number]
-        explained = _explanations(evidence.query)
-        lexical = np.array(
-            [_held(explained, part, words.rarity).sum() / words.total for part in tokens.passages], np.float32
-        )
-        if evidence.dense is None or not len(lexical):
+        ways = _ways(evidence.query)
+        return self._passage_scores(ways, evidence.words, evidence.dense, number)
+
+    def _passage_scores(self, ways: "_Ways", words: WordEvidence, dense: DenseEvidence | None, number: int) -> Scores:
+        held = [_held(ways, part, words.rarity).sum() for part in self.tokens[number].passages]
+        lexical = np.array(held, np.float32) / words.total
+        if dense is None or not len(lexical):
             return lexical
         start = int(self.offsets[number]) + LEADING_PIECES
-        cosines = evidence.dense.cosines[start : int(self.offsets[number + 1])]
+        cosines = dense.cosines[start : int(self.offsets[number + 1])][: len(lexical)]
         padded = np.full(len(lexical), cosines.min() if len(cosines) else 0.0, np.float32)
-        padded[: len(cosines)] = cosines[: len(lexical)]
+        padded[: len(cosines)] = cosines
         return np.asarray(lexical + DENSE_PASSAGE * (padded - padded.mean()), np.float32)
 
-    def _title_and_passage(self, query: Query, words: WordEvidence, chosen: NDArray[np.int64]) -> Scores:
-        """Three columns: the question's share in the title, the title's in the question, the best passage's."""
-        explained = _explanations(query)
-        title, fit, passage = [], [], []
+    def _details(
+        self, query: Query, words: WordEvidence, dense: DenseEvidence | None, chosen: NDArray[np.int64]
+    ) -> Scores:
+        """Five columns for the chosen sections: the question's share in the title, the title's in the question,
+        the best passage's share, and how well the best passages, or any, offer the kind of fact asked for."""
+        ways = _ways(query)
+        said = _said(ways)
+        rows = []
         for number in chosen:
             tokens = self.tokens[number]
-            in_title = _held(explained, tokens.title, words.rarity)
-            title.append(in_title.sum() / words.total)
-            fit.append(self._title_fit(tokens, explained))
-            held = [np.maximum(_held(explained, part, words.rarity), in_title) for part in tokens.passages]
-            passage.append(max((row.sum() for row in held), default=in_title.sum()) / words.total)
-        return np.array([title, fit, passage], np.float32)
+            in_title = _held(ways, tokens.title, words.rarity)
+            held = [np.maximum(_held(ways, part, words.rarity), in_title).sum() for part in tokens.passages]
+            scores = self._passage_scores(ways, words, dense, int(number))
+            rows.append(
+                (
+                    in_title.sum() / words.total,
+                    self._title_fit(tokens, said),
+                    max(held, default=in_title.sum()) / words.total,
+                    *_intents(query.text, self.sections[number], scores),
+                )
+            )
+        return np.array(rows, np.float32).reshape(-1, 5).T
 
-    def _title_fit(self, tokens: SectionTokens, explained: list[list[tuple[tuple[str, ...], float]]]) -> float:
-        said: dict[str, float] = {}
-        for ways in explained:
-            for way, weight in ways:
-                for token in way:
-                    said[token] = max(said.get(token, 0.0), weight)
-        rarities = [(token, self.words.rarity(token)) for token in tokens.title_terms]
-        total = sum(rarity for _, rarity in rarities)
-        return sum(rarity * said.get(token, 0.0) for token, rarity in rarities) / total if total else 0.0
+    def _title_fit(self, tokens: SectionTokens, said: Mapping[str, float]) -> float:
+        total = sum(tokens.title_rarity)
+        held = sum(
+            rarity * said[token]
+            for token, rarity in zip(tokens.title_terms, tokens.title_rarity, strict=True)
+            if token in said
+        )
+        return held / total if total else 0.0
 
 
-def _explanations(query: Query) -> list[list[tuple[tuple[str, ...], float]]]:
-    """Per term, the ways to say it: itself with weight 1, then other forms of its concepts."""
-    ways: list[list[tuple[tuple[str, ...], float]]] = [[((term.text,), 1.0)] for term in query.terms]
+_Ways = dict[str, list[tuple[int, float, frozenset[str]]]]
+"""By first token: the term that a way of saying stands for, its weight, and the other tokens it needs."""
+
+
+def _ways(query: Query) -> _Ways:
+    """Every way to say each term: itself with weight 1, then other forms of its concepts."""
+    ways: _Ways = {}
+    for row, term in enumerate(query.terms):
+        ways.setdefault(term.text, []).append((row, 1.0, frozenset()))
     for expansion in query.expansions:
-        for row in expansion.covered:
-            ways[row].extend((other.tokens, other.weight) for other in expansion.alternatives)
+        for other in expansion.alternatives:
+            rest = frozenset(other.tokens[1:])
+            ways.setdefault(other.tokens[0], []).extend((row, other.weight, rest) for row in expansion.covered)
     return ways
 
 
-def _held(explained: list[list[tuple[tuple[str, ...], float]]], tokens: frozenset[str], rarity: Scores) -> Scores:
+def _said(ways: _Ways) -> dict[str, float]:
+    """How strongly each token is said, in its own or other words."""
+    said: dict[str, float] = {}
+    for token, entries in ways.items():
+        for _, weight, rest in entries:
+            for part in (token, *rest):
+                said[part] = max(said.get(part, 0.0), weight)
+    return said
+
+
+def _held(ways: _Ways, tokens: frozenset[str], rarity: Scores) -> Scores:
     """How much of each term the token set holds, in worth; shape (terms,)."""
-    shares = [
-        max((weight for way, weight in ways if all(token in tokens for token in way)), default=0.0)
-        for ways in explained
-    ]
+    shares = [0.0] * len(rarity)
+    for token in tokens & ways.keys():
+        for row, weight, rest in ways[token]:
+            if weight > shares[row] and rest <= tokens:
+                shares[row] = weight
     return np.array(shares, np.float32) * rarity
 
 
+def _intents(question: str, section: Section, scores: Scores) -> tuple[float, float]:
+    """Whether the two best passages, or any, offer what is asked; 0 where nothing particular is asked."""
+    passages = split_passages(section.text)
+    if not asked(question) or len(scores) != len(passages) or not passages:
+        return 0.0, 0.0
+    fits = np.array([fit(question, passage.text) for passage in passages])
+    return float(fits[np.argsort(-scores)[:2]].max()) - 0.5, float(fits.max()) - 0.5
+
+
 def _candidates(
-    coverage: Scores, grams: Scores, dense: DenseEvidence | None, allowed: NDArray[np.bool_]
+    lexical: Sequence[Scores], dense: DenseEvidence | None, allowed: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    channels = [coverage, grams]
+    channels = list(lexical)
     if dense is not None:
         channels += [dense.whole, dense.passage, dense.title]
     each = CANDIDATES // 2
@@ -164,12 +225,13 @@ def content_words(terms: Sequence[Term]) -> list[str]:
     return [term.text for term in terms if not term.generic]
 
 
-def _section_tokens(section: Section, analyzer: Analyzer) -> SectionTokens:
+def _section_tokens(section: Section, analyzer: Analyzer, words: LexicalIndex) -> SectionTokens:
     title = content_words(analyzer.terms(plain(section.title)))
     path = [word for heading in section.heading_path for word in analyzer.words(heading)]
     keywords = [word for keyword in section.keywords for word in analyzer.words(keyword)]
     passages = tuple(frozenset(analyzer.words(passage.text)) for passage in split_passages(section.text))
-    return SectionTokens(frozenset([*title, *path, *keywords]), tuple(dict.fromkeys(title)), passages)
+    terms = tuple(dict.fromkeys(title))
+    return SectionTokens(frozenset([*title, *path, *keywords]), terms, tuple(map(words.rarity, terms)), passages)
 
 
 def _word_fields(section: Section, analyzer: Analyzer) -> dict[str, FieldText]:

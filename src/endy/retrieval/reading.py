@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from endy.retrieval.analysis import Analyzer, Term, fold, normalise
+from endy.retrieval.concepts import ConceptIndex
 from endy.retrieval.evidence import Query
 from endy.retrieval.hangul import from_english_keyboard, is_syllable
 from endy.retrieval.spelling import Speller
@@ -25,7 +26,9 @@ class QuestionReader:
         speller: Speller,
         known: Callable[[str], bool],
         embedder: Embedder | None,
+        concepts: ConceptIndex,
     ) -> None:
+        self._concepts = concepts
         self._analyzer = analyzer
         self._vocabulary = vocabulary
         self._speller = speller
@@ -45,7 +48,8 @@ class QuestionReader:
             unique.setdefault(term.text, term)
         terms = tuple(unique.values())[:_MAX_TERMS]
         vector = self._embedder.query(text) if self._embedder is not None else None
-        return Query(text, terms, tuple(self._vocabulary.expand(terms)), vector)
+        recalled = tuple(self._concepts.recall(terms))
+        return Query(text, terms, tuple(self._vocabulary.expand(terms)), vector, recalled)
 
     def _right_keyboard(self, text: str) -> str:
         runs = _LATIN.findall(text)

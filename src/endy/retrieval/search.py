@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endy.retrieval.analysis import Analyzer
+from endy.retrieval.concepts import ConceptIndex, concept_vectors
 from endy.retrieval.evidence import FEATURES, Evidence, Query, Scores
 from endy.retrieval.fusion import Fusion
 from endy.retrieval.index import SearchIndex
@@ -59,11 +60,13 @@ class Searcher:
         embedder: Embedder | None,
         version: int = 0,
     ) -> None:
-        self.index = SearchIndex(sections, language.analyzer, vectors, version)
+        self.index = SearchIndex(sections, language.analyzer, language.concepts, vectors, version)
         self._fusion = language.fusion
         speller = Speller(_repairable_words(self.index, language.whole_words), language.analyzer)
         known = self.index.words.__contains__
-        self.reader = QuestionReader(language.analyzer, language.vocabulary, speller, known, embedder)
+        self.reader = QuestionReader(
+            language.analyzer, language.vocabulary, speller, known, embedder, language.concepts
+        )
         self._visible: dict[frozenset[str], NDArray[np.bool_]] = {}
 
     @property
@@ -123,14 +126,18 @@ class Language:
 
     analyzer: Analyzer
     vocabulary: Vocabulary
+    concepts: ConceptIndex
     whole_words: frozenset[str]
     fusion: Fusion
 
     @classmethod
-    def build(cls, concepts: Sequence[Concept], own_words: Sequence[str], fusion: Fusion) -> "Language":
+    def build(
+        cls, concepts: Sequence[Concept], own_words: Sequence[str], fusion: Fusion, embedder: Embedder | None
+    ) -> "Language":
         whole = frozenset(one_word_forms(concepts) | set(own_words))
         analyzer = Analyzer(whole)
-        return cls(analyzer, Vocabulary(concepts, analyzer), whole, fusion)
+        recall = ConceptIndex(concepts, analyzer, concept_vectors(concepts, embedder))
+        return cls(analyzer, Vocabulary(concepts, analyzer), recall, whole, fusion)
 
 
 def _repairable_words(index: SearchIndex, whole_words: frozenset[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
 from typing import Protocol
@@ -31,7 +32,7 @@ class Embedder(Protocol):
         """The vector of a question, shape (dimensions,)."""
         ...
 
-    def passages(self, texts: list[str]) -> Matrix:
+    def passages(self, texts: Sequence[str]) -> Matrix:
         """The vectors of texts to be found, shape (len(texts), dimensions)."""
         ...
 
@@ -69,7 +70,7 @@ class LocalEmbedder:
     def query(self, text: str) -> Matrix:
         return self._query(text)
 
-    def passages(self, texts: list[str]) -> Matrix:
+    def passages(self, texts: Sequence[str]) -> Matrix:
         return np.vstack([self._embed(text) for text in texts]) if texts else np.empty((0, self.dimensions), np.float32)
 
     def _embed_query(self, text: str) -> Matrix:

@@ -93,7 +93,7 @@ class Vocabulary:
         self._tokens: list[list[tuple[tuple[str, ...], float]]] = []
         self._by_token: dict[str, list[tuple[int, tuple[str, ...], float]]] = defaultdict(list)
         for number, concept in enumerate(self._concepts):
-            forms = [(_key(analyzer.terms(form.text)), form.weight) for form in concept.forms]
+            forms = [(form_tokens(analyzer.terms(form.text)), form.weight) for form in concept.forms]
             self._tokens.append([(tokens, weight) for tokens, weight in forms if tokens])
             for tokens, weight in self._tokens[-1]:
                 self._by_token[tokens[0]].append((number, tokens, weight))
@@ -130,7 +130,7 @@ class Vocabulary:
         return Expansion(self._concepts[number].head, covered, tuple(alternatives))
 
 
-def _key(terms: Sequence[Term]) -> tuple[str, ...]:
+def form_tokens(terms: Sequence[Term]) -> tuple[str, ...]:
     """A form's terms without light verbs; a known whole word stands for its parts."""
     whole = max((term.text for term in terms if term.start == WHOLE), key=len, default="")
     texts = [term.text for term in terms if term.text == whole or term.text not in whole]
