@@ -17,11 +17,11 @@ from scipy.optimize import minimize
 
 from benchmarks.companies import Company, load_companies
 from endy.ask.decision import CONFIDENCE_FILE, SIGNALS, offtopic_lead, signals
-from endy.ask.offtopic import SHIPPED_VECTORS as offtopic_file
+from endy.ask.offtopic import SHIPPED_VECTORS as OFFTOPIC_FILE
 from endy.ask.offtopic import OffTopic, examples, question_vectors
 from endy.bootstrap import build_embedder
 from endy.evaluation.questions import EvalQuestion
-from endy.retrieval.concepts import SHIPPED_VECTORS as concept_file
+from endy.retrieval.concepts import SHIPPED_VECTORS as CONCEPT_FILE
 from endy.retrieval.concepts import concept_text
 from endy.retrieval.evidence import FEATURES, Evidence
 from endy.retrieval.fusion import CONTEXT, FUSION_FILE, Fusion, context
@@ -90,10 +90,10 @@ def _ship_vectors() -> None:
     assert embedder is not None
     concepts = parse_vocabulary(SHIPPED_VOCABULARY.read_text(encoding="utf-8"))
     texts = [concept_text(concept) for concept in concepts]
-    if not shipped_for(texts, concept_file, embedder.name):
-        ship_vectors(texts, concept_file, embedder.name, embedder.passages)
-    if not shipped_for(examples(), offtopic_file, embedder.name):
-        ship_vectors(examples(), offtopic_file, embedder.name, question_vectors(embedder))
+    if not shipped_for(texts, CONCEPT_FILE, embedder.name):
+        ship_vectors(texts, CONCEPT_FILE, embedder.name, embedder.passages)
+    if not shipped_for(examples(), OFFTOPIC_FILE, embedder.name):
+        ship_vectors(examples(), OFFTOPIC_FILE, embedder.name, question_vectors(embedder))
 
 
 def _cases(company: Company, dense: bool) -> list[Case]:
@@ -191,9 +191,8 @@ def _fit_confidence(companies: Sequence[Company], cases: Sequence[Case], dense: 
     for kind in sorted(set(kinds)):
         mask = np.array([other == kind for other in kinds])
         refused = float((chances[mask] < threshold).mean())
-        print(
-            f"  {kind:28} {mask.sum():5} right {right[mask].mean():.3f} mean {chances[mask].mean():.3f} refused {refused:.3f}"
-        )
+        share, mean = right[mask].mean(), chances[mask].mean()
+        print(f"  {kind:28} {mask.sum():5} right {share:.3f} mean {mean:.3f} refused {refused:.3f}")
     print("  " + ", ".join(f"{name} {weight:+.2f}" for name, weight in zip(SIGNALS, fitted, strict=True)))
     return fitted, threshold
 

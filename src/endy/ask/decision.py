@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from endy.retrieval.evidence import FEATURES, DenseEvidence, Evidence, Scores
+from endy.retrieval.evidence import FEATURES, DenseEvidence, Scores
 from endy.retrieval.intent import asked, fit
 from endy.retrieval.passages import split_passages
 from endy.retrieval.search import Hit, SearchResult
@@ -147,13 +147,16 @@ class Confidence:
             return 0.0
         weights = self.weights if result.evidence.dense is not None else self.lexical_weights
         logit = sum(weight * value for weight, value in zip(weights, signals(result), strict=True))
-        return _sigmoid(logit) * (1 - self._chance_offtopic(result.evidence, closeness))
+        return _sigmoid(logit) * (1 - self._chance_offtopic(result, closeness))
 
-    def _chance_offtopic(self, evidence: Evidence, closeness: float) -> float:
-        if evidence.dense is None or not closeness:
+    def _chance_offtopic(self, result: SearchResult, closeness: float) -> float:
+        """A question whose words the section holds is about the company, however casually it is put."""
+        dense = result.evidence.dense if result.evidence else None
+        if dense is None or not closeness:
             return 0.0
         bias, weight = self.offtopic
-        return _sigmoid(bias + weight * offtopic_lead(evidence.dense, closeness))
+        covered = float(result.hits[0].features[_COLUMN["vocabulary"]])
+        return (1 - covered) * _sigmoid(bias + weight * offtopic_lead(dense, closeness))
 
     def verdict(self, result: SearchResult, probability: float) -> Verdict:
         dense = result.evidence is not None and result.evidence.dense is not None

@@ -10,13 +10,16 @@ from endy.retrieval.intent import fit
 from endy.retrieval.passages import Passage, split_passages
 from endy.retrieval.search import Hit
 
-WHOLE_SECTION = 320
+WHOLE_SECTION = 380
 """Sections up to so many characters are quoted whole: cutting them loses more than it saves."""
 
-BUDGET = 420
+BUDGET = 480
 """Characters of passages quoted from a longer section."""
 
 _INTENT = 0.25
+LEAST = 220
+"""Characters shown at least, so that a sentence does not stand without what it refers to."""
+
 _FIRST = 0.06
 _KEEP = 0.35
 
@@ -59,7 +62,7 @@ def _choose(scores: np.ndarray, passages: Sequence[Passage]) -> set[int]:
         cost = sum(len(passages[i].text) for i in group)
         if not group:
             continue
-        if chosen and (spent + cost > BUDGET or scores[index] < floor):
+        if chosen and (spent + cost > BUDGET or (scores[index] < floor and spent >= LEAST)):
             continue
         chosen |= group
         spent += cost

@@ -83,7 +83,8 @@ class ConceptIndex:
         if self.vectors is None or not recalled:
             return None
         parts = np.array([concept.part for concept in recalled], np.float32)
-        return np.asarray(parts @ self.vectors[[concept.number for concept in recalled]], np.float32)
+        chosen = self.vectors[[concept.number for concept in recalled]]
+        return np.asarray(parts @ chosen, np.float32)
 
     def _form_share(self, form: int, index: LexicalIndex) -> NDArray[np.float32]:
         tokens = self._forms[form]
@@ -91,7 +92,7 @@ class ConceptIndex:
         for token in tokens:
             ids, impacts = index.postings(token)
             held[ids] += impacts
-        share = held * (self._weights[form] / (sum(map(index.rarity, tokens)) or 1.0))
+        share: NDArray[np.float32] = held * (self._weights[form] / (sum(map(index.rarity, tokens)) or 1.0))
         # Half a phrase says much less than half of what the phrase says.
         return share if len(tokens) == 1 else _WHOLE_PHRASE * share**2
 

@@ -151,3 +151,5 @@ class Evidence:
     features: Scores
     words: WordEvidence
     dense: DenseEvidence | None
+    passages: tuple[Scores, ...] = ()
+    """Per candidate, the relevance of each of its passages."""

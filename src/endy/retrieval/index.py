@@ -26,6 +26,9 @@ from endy.retrieval.section import Section
 from endy.retrieval.vectors import LEADING_PIECES, Matrix
 
 CANDIDATES = 40
+EACH = 8
+"""Every channel brings its best; agreement leaves about CANDIDATES different ones."""
+
 DENSE_PASSAGE = 6.0
 """Cosines of passages lie within about 0.1; lexical shares within 1."""
 
@@ -79,7 +82,7 @@ class SearchIndex:
         coverage = words.coverage()
         concept = self._concept_columns(query)
         chosen = _candidates([coverage, grams, concept[0]], dense, allowed)
-        details = self._details(query, words, dense, chosen)
+        details, passages = self._details(query, words, dense, chosen)
         columns = [
             words.direct.sum(axis=0)[chosen] / words.total,
             coverage[chosen],
@@ -90,7 +93,7 @@ class SearchIndex:
             *(column[chosen] for column in concept),
             *details[3:],
         ]
-        return Evidence(query, chosen, np.stack(columns, axis=1).astype(np.float32), words, dense)
+        return Evidence(query, chosen, np.stack(columns, axis=1).astype(np.float32), words, dense, passages)
 
     def _concept_columns(self, query: Query) -> list[Scores]:
         """What the recalled concepts say of every section: by words, by the whole's vector, by the title's."""
@@ -103,17 +106,33 @@ class SearchIndex:
             return [by_words, nothing, nothing]
         return [by_words, standard(self._whole @ vector), standard(self._titles @ vector)]
 
-    def passage_scores(self, evidence: Evidence, number: int) -> Scores:
-        """How well each passage of a section speaks to the question, shape (passages,).
+    def _details(
+        self, query: Query, words: WordEvidence, dense: DenseEvidence | None, chosen: NDArray[np.int64]
+    ) -> tuple[Scores, tuple[Scores, ...]]:
+        """Five columns for the chosen sections, and the scores of each one's passages.
 
-        The share of the question that it holds in any words, plus its cosine against the section's mean.
+        The columns: the question's share in the title, the title's in the question, the best passage's share, and
+        how well the two best passages, or any, offer the kind of fact asked for.
         """
-        ways = _ways(evidence.query)
-        return self._passage_scores(ways, evidence.words, evidence.dense, number)
+        ways = _ways(query)
+        said = _said(ways)
+        rarity = words.rarity.tolist()
+        rows, every = [], []
+        for number in chosen.tolist():
+            tokens = self.tokens[number]
+            in_title = _held(ways, tokens.title, rarity)
+            in_passages = [_held(ways, part, rarity) for part in tokens.passages]
+            scores = self._passage_scores([sum(held) / words.total for held in in_passages], dense, number)
+            best = max((sum(map(max, held, in_title)) for held in in_passages), default=sum(in_title))
+            intents = _intents(query.text, self.sections[number], scores)
+            rows.append((sum(in_title) / words.total, self._title_fit(tokens, said), best / words.total, *intents))
+            every.append(scores)
+        return np.array(rows, np.float32).reshape(-1, 5).T, tuple(every)
 
-    def _passage_scores(self, ways: "_Ways", words: WordEvidence, dense: DenseEvidence | None, number: int) -> Scores:
-        held = [_held(ways, part, words.rarity).sum() for part in self.tokens[number].passages]
-        lexical = np.array(held, np.float32) / words.total
+    def _passage_scores(self, shares: list[float], dense: DenseEvidence | None, number: int) -> Scores:
+        """How well each passage speaks to the question, shape (passages,): the share of the question that it
+        holds in any words, plus its cosine against the section's mean."""
+        lexical = np.array(shares, np.float32)
         if dense is None or not len(lexical):
             return lexical
         start = int(self.offsets[number]) + LEADING_PIECES
@@ -121,29 +140,6 @@ class SearchIndex:
         padded = np.full(len(lexical), cosines.min() if len(cosines) else 0.0, np.float32)
         padded[: len(cosines)] = cosines
         return np.asarray(lexical + DENSE_PASSAGE * (padded - padded.mean()), np.float32)
-
-    def _details(
-        self, query: Query, words: WordEvidence, dense: DenseEvidence | None, chosen: NDArray[np.int64]
-    ) -> Scores:
-        """Five columns for the chosen sections: the question's share in the title, the title's in the question,
-        the best passage's share, and how well the best passages, or any, offer the kind of fact asked for."""
-        ways = _ways(query)
-        said = _said(ways)
-        rows = []
-        for number in chosen:
-            tokens = self.tokens[number]
-            in_title = _held(ways, tokens.title, words.rarity)
-            held = [np.maximum(_held(ways, part, words.rarity), in_title).sum() for part in tokens.passages]
-            scores = self._passage_scores(ways, words, dense, int(number))
-            rows.append(
-                (
-                    in_title.sum() / words.total,
-                    self._title_fit(tokens, said),
-                    max(held, default=in_title.sum()) / words.total,
-                    *_intents(query.text, self.sections[number], scores),
-                )
-            )
-        return np.array(rows, np.float32).reshape(-1, 5).T
 
     def _title_fit(self, tokens: SectionTokens, said: Mapping[str, float]) -> float:
         total = sum(tokens.title_rarity)
@@ -181,14 +177,14 @@ def _said(ways: _Ways) -> dict[str, float]:
     return said
 
 
-def _held(ways: _Ways, tokens: frozenset[str], rarity: Scores) -> Scores:
-    """How much of each term the token set holds, in worth; shape (terms,)."""
-    shares = [0.0] * len(rarity)
+def _held(ways: _Ways, tokens: frozenset[str], rarity: Sequence[float]) -> list[float]:
+    """How much of each term the token set holds, in worth; one value per term."""
+    held = [0.0] * len(rarity)
     for token in tokens & ways.keys():
         for row, weight, rest in ways[token]:
-            if weight > shares[row] and rest <= tokens:
-                shares[row] = weight
-    return np.array(shares, np.float32) * rarity
+            if weight * rarity[row] > held[row] and rest <= tokens:
+                held[row] = weight * rarity[row]
+    return held
 
 
 def _intents(question: str, section: Section, scores: Scores) -> tuple[float, float]:
@@ -196,8 +192,9 @@ def _intents(question: str, section: Section, scores: Scores) -> tuple[float, fl
     passages = split_passages(section.text)
     if not asked(question) or len(scores) != len(passages) or not passages:
         return 0.0, 0.0
-    fits = np.array([fit(question, passage.text) for passage in passages])
-    return float(fits[np.argsort(-scores)[:2]].max()) - 0.5, float(fits.max()) - 0.5
+    fits = [fit(question, passage.text) for passage in passages]
+    best = sorted(range(len(fits)), key=lambda index: -scores[index])[:2]
+    return max(fits[index] for index in best) - 0.5, max(fits) - 0.5
 
 
 def _candidates(
@@ -206,7 +203,7 @@ def _candidates(
     channels = list(lexical)
     if dense is not None:
         channels += [dense.whole, dense.passage, dense.title]
-    each = CANDIDATES // 2
+    each = CANDIDATES // len(channels) + EACH
     chosen: set[int] = set()
     for scores in channels:
         ranked = np.where(allowed, scores, -np.inf)

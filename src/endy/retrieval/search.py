@@ -95,10 +95,10 @@ class Searcher:
         order = np.argsort(-scores, kind="stable")[:limit]
         hits = tuple(
             Hit(
-                self.index.sections[number := int(evidence.candidates[row])],
+                self.index.sections[int(evidence.candidates[row])],
                 float(scores[row]),
                 evidence.features[row],
-                self.index.passage_scores(evidence, number),
+                evidence.passages[row],
             )
             for row in order
         )
