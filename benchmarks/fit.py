@@ -38,8 +38,8 @@ HIDDEN = 0.5
 KIND = {"unanswerable-near": 3.0, "unanswerable-off": 0.0}
 """Weights in the confidence fit: near misses are few and matter most; off-topic questions have their own model."""
 
-REFUSED_THOUGH_RIGHT = 0.06
-CAUGHT_BY_MISTAKE = 0.01
+REFUSED_THOUGH_RIGHT = 0.07
+CAUGHT_BY_MISTAKE = 0.02
 SHARE = {"korquad": 0.15}
 """Weight of a question by knowledge base; encyclopaedia questions must not outvote employees'."""
 
@@ -185,6 +185,12 @@ def _fit_confidence(companies: Sequence[Company], cases: Sequence[Case], dense: 
                     kinds.append(f"{company.name} {'hidden' if hidden else question.kind}")
     table, right, worth = np.array(rows), np.array(labels, float), np.array(weights)
     fitted = _logistic(table, right, worth)
+    # Hidden sources teach the difference; how often questions have no answer is learned from real ones alone.
+    real = np.array([not kind.endswith("hidden") for kind in kinds])
+    steps = np.column_stack([table[real] @ fitted, np.ones(real.sum())])
+    slope, shift = _logistic(steps, right[real], np.ones(real.sum()))
+    fitted = fitted * slope
+    fitted[0] += shift
     chances = _sigmoid(table @ fitted)
     threshold = float(np.quantile(chances[right > 0], REFUSED_THOUGH_RIGHT))
     print(f"\nconfidence, {'with vectors' if dense else 'words alone'}, threshold {threshold:.3f}")

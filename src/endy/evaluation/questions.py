@@ -41,7 +41,7 @@ def _question(row: dict[str, Any], path: Path, number: int) -> EvalQuestion:
             kind=str(row.get("kind", "all")),
             turns=tuple(row.get("turns", ())),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise StartupError(f"{path} {number}행: question과 relevant가 있어야 해요 ({error})") from None
 
 
