@@ -53,7 +53,7 @@ async def outcomes() -> list[Outcome]:
 
 @pytest.mark.parametrize("measure", sorted(FLOORS["all"]))
 async def test_no_measure_falls_below_its_floor(outcomes: list[Outcome], measure: str) -> None:
-    """The floors in benchmarks/floors.json are what the last accepted ranking reached, less two questions in a hundred."""
+    """The floors are what the last accepted ranking reached, less two questions in a hundred."""
     reached = getattr(score(outcomes), measure)
     floor = FLOORS["all"][measure]
     assert reached <= floor if measure == "wrongly_refused" else reached >= floor

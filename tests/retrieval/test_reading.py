@@ -15,7 +15,7 @@ from endy.retrieval.vocabulary import Vocabulary, VocabularyError, parse_vocabul
         ("경죠휴가 몇일", "경조휴가 몇일"),
         ("노트븍 교체", "노트북 교체"),
         ("dusck dldnjf", "연차 이월"),
-        ("법인카드 뿐실", "법인카드 분실"),
+        ("볍인카드 분실", "법인카드 분실"),
         ("ｄｕｓｃｋ　이월", "연차 이월"),
     ],
 )

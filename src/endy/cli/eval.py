@@ -77,7 +77,8 @@ async def _ask_all(
 
 
 def _show(outcomes: list[Outcome], calibration_error: float, misses: bool) -> None:
-    console = Console()
+    narrow = Console()
+    console = Console(width=max(narrow.width, 110))
     console.print(scores_table(outcomes, "질문 묶음 평가"))
     console.print(f"확신의 보정 오차(ECE): {calibration_error:.3f}")
     if not misses:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from endy.evaluation.scores import CoveragePoint, Outcome, Scores, by_kind, score
@@ -11,9 +12,9 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 520, 300, 48, 36
 
 def scores_table(outcomes: Sequence[Outcome], title: str) -> Table:
     """One row per kind and one for all."""
-    table = Table(title=title)
+    table = Table(title=title, box=SIMPLE, padding=(0, 1, 0, 0))
     for name in ("종류", "문항", "첫째", "3위 안", "10위 안", "MRR", "사실", "거절", "잘못 거절", "중앙값", "p95"):
-        table.add_column(name, justify="left" if name == "종류" else "right")
+        table.add_column(name, justify="left" if name == "종류" else "right", no_wrap=True, overflow="ignore")
     for kind, scores in sorted(by_kind(outcomes).items()):
         table.add_row(kind, *_cells(scores))
     table.add_section()

@@ -1,0 +1,54 @@
+"""Documents against code: what they name exists, and what exists is named."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from endy.cli import COMMANDS
+from endy.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_every_setting_is_documented(name: str) -> None:
+    """ENV_SETUP.md explains each setting with its help text, .env.example offers it."""
+    row = f"| `{name.upper()}` |"
+    guide = (ROOT / "ENV_SETUP.md").read_text(encoding="utf-8")
+    assert row in guide
+    assert f"| {Settings.model_fields[name].description} |" in guide
+    assert re.search(rf"^(# )?{name.upper()}=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_settings_guide_names_nothing_else() -> None:
+    """No row describes a setting that does not exist."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "ENV_SETUP.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {row.lower() for row in rows} == set(Settings.model_fields)
+
+
+def test_make_targets_and_commands_in_the_documents_exist() -> None:
+    """`make x` and `endy x` in README and CONTRIBUTING can be typed."""
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"^(?:PORT=\d+ )?make ([a-z]+)|`make ([a-z]+)`", text, re.MULTILINE)) <= {
+        *((target, "") for target in targets),
+        *(("", target) for target in targets),
+    }
+    assert set(re.findall(r"(?:^|`)(?:\.venv/bin/python -m )?endy ([a-z]+)", text, re.MULTILINE)) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "documentation/architecture.md"])
+def test_links_inside_the_repository_lead_somewhere(name: str) -> None:
+    """Relative links point at files that exist."""
+    source = ROOT / name
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", source.read_text(encoding="utf-8")):
+        assert (source.parent / target).exists(), target
+
+
+def test_no_lock_names_a_registry() -> None:
+    """Locks carry hashes and no download host, so that they install from any mirror."""
+    for path in (*ROOT.glob("requirements*.txt"), ROOT / "benchmarks" / "requirements.txt"):
+        text = path.read_text(encoding="utf-8")
+        assert "--hash=sha256:" in text
+        assert not re.search(r"^--(?:extra-)?index-url|https?://", text, re.MULTILINE)
