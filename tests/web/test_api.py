@@ -11,6 +11,20 @@ from endy.ask.models import Answer, Source
 from tests.web.conftest import PEOPLE, Client, sign_in
 
 ASK = "/api/ask"
+METRICS = (
+    "api_response_seconds",
+    "llm_requests",
+    "llm_response_seconds",
+    "cache_operations",
+    "feedback",
+    "errors",
+    "active_users",
+    "llm_tokens",
+    "answers",
+    "retrieval_seconds",
+    "knowledge_sections",
+    "disk_free_bytes",
+)
 
 
 async def test_an_answer_has_every_field_of_the_contract(client: Client) -> None:
@@ -284,10 +298,7 @@ async def test_metrics_have_the_guides_names_and_bounded_labels(client: Client) 
     assert 'api_requests_total{endpoint="/api/ask",method="POST",status="200"} 1.0' in text
     assert 'endpoint="unmatched"' in text
     assert "wp-admin" not in text
-    for name in (
-        "api_response_seconds llm_requests llm_response_seconds cache_operations feedback errors active_users llm_tokens "
-        "answers retrieval_seconds knowledge_sections disk_free_bytes"
-    ).split():
+    for name in METRICS:
         assert f"# TYPE {name}" in text, name
     async with client(metrics_token="m" * 20) as http:
         refused = await http.get("/metrics")
@@ -327,13 +338,17 @@ async def test_an_unknown_fault_leaves_no_trace(client: Client) -> None:
     assert response.headers["X-Request-ID"]
 
 
+def replace_by_folder(file: Path) -> None:
+    for path in file.parent.glob(f"{file.name}*"):
+        path.unlink()
+    file.mkdir()
+
+
 async def test_a_dead_database_is_a_clear_503(client: Client, tmp_path: Path) -> None:
     """When an answer cannot be stored it is not acknowledged, and the error says to try again."""
     async with client() as http:
         services = http.app.state.services  # type: ignore[attr-defined]
         await services.engine.dispose()
-        for path in tmp_path.glob("endy.db*"):
-            path.unlink()
-        (tmp_path / "endy.db").mkdir()
+        replace_by_folder(tmp_path / "endy.db")
         response = await http.post(ASK, json={"question": "주차"})
     assert (response.status_code, response.json()["error"]) == (503, "service_unavailable")
