@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from endy.knowledge.faq import read_faq
 from endy.knowledge.readers.parsed import ParsedDocument
-from knowledge.conftest import faq
+from tests.knowledge.conftest import faq
 
 
 def read(*entries: object) -> ParsedDocument:

@@ -11,7 +11,7 @@ from endy.errors import StartupError
 from endy.knowledge.files import LoadedFile, SourceFile, list_files, load, signature
 from endy.knowledge.readers.markdown import read_markdown
 from endy.settings import Settings, load_settings
-from other_user import as_nobody, open_folder
+from tests.other_user import as_nobody, open_folder
 
 __all__ = ["open_folder"]
 

@@ -10,7 +10,7 @@ from endy.knowledge.problems import Problem
 from endy.knowledge.repository import StoredDocument
 from endy.retrieval.section import Section
 from endy.storage.transaction import reading, transaction
-from knowledge.conftest import Home
+from tests.knowledge.conftest import Home
 
 DOCUMENT = StoredDocument(
     "a.md", "문서", "hash", "warning", (Problem("a.md", "고쳐 주세요", 3), Problem("a.md", "끊겼어요", None, "error")),

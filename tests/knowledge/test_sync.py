@@ -8,7 +8,7 @@ import pytest
 
 from endy.errors import StartupError
 from endy.knowledge.sync import SyncReport
-from knowledge.conftest import LEAVE, CountingEmbedder, Home, faq
+from tests.knowledge.conftest import LEAVE, CountingEmbedder, Home, faq
 
 ANNUAL = "leave.md#휴가 > 연차"
 

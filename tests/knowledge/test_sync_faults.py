@@ -13,7 +13,7 @@ from endy.knowledge import repository
 from endy.knowledge.sync import KnowledgeSync
 from endy.storage.engine import create_engine
 from endy.storage.transaction import reading
-from knowledge.conftest import LEAVE, CountingEmbedder, Home, faq
+from tests.knowledge.conftest import LEAVE, CountingEmbedder, Home, faq
 
 PROGRAM = """
 import asyncio, resource, sys, time

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from endy.knowledge.sync import KnowledgeWatcher
-from knowledge.conftest import LEAVE, CountingEmbedder, Home, faq
+from tests.knowledge.conftest import LEAVE, CountingEmbedder, Home, faq
 
 LIVE_SECONDS = 5.0
 

@@ -11,7 +11,7 @@ from endy.errors import StartupError
 from endy.settings import load_settings
 from endy.storage.engine import create_engine
 from endy.storage.transaction import reading
-from other_user import as_nobody, open_folder
+from tests.other_user import as_nobody, open_folder
 
 __all__ = ["open_folder"]
 
