@@ -48,9 +48,9 @@ def _answered(result: SearchResult, korean: bool) -> str:
     hit = result.hits[0]
     section = hit.section
     body = extract(result.query.text, hit).markdown
-    parts = [body] if section.kind == "faq" and korean else [wording.lead(plain(section.title), korean), body]
-    owner = wording.owner(section.department, section.contact, korean)
-    return "\n\n".join([*parts, owner] if owner else parts)
+    if section.kind == "faq" and korean:
+        return body
+    return f"{wording.lead(plain(section.title), korean)}\n\n{body}"
 
 
 def _refused(result: SearchResult, korean: bool) -> str:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from endy.retrieval.analysis import WHOLE
 from endy.retrieval.evidence import FEATURES, DenseEvidence, Scores
 from endy.retrieval.intent import asked, fit
 from endy.retrieval.passages import split_passages
@@ -48,6 +49,9 @@ SIGNALS = (
     "concept_words",
 )
 
+TITLE_NAMES = 0.6
+"""From this share of the question on, a title is said to name its topic."""
+
 NOUN = 0.8
 """Term weights from here on are nouns' and foreign words'."""
 
@@ -61,7 +65,7 @@ def signals(result: SearchResult) -> list[float]:
     top, evidence = result.hits[0], result.evidence
     assert evidence is not None  # noqa: S101  a hit always comes with evidence
     words, dense = evidence.words, evidence.dense
-    row = int(np.flatnonzero((evidence.features == top.features).all(axis=1))[0])
+    row = result.first
     held = words.expanded[:, evidence.candidates[row]]
     known = words.direct.max(axis=1) if len(words.rarity) else held
     nouns = np.array([term.weight >= NOUN and len(term.text) > 1 for term in result.query.terms], bool)
@@ -159,21 +163,22 @@ class Confidence:
         return (1 - covered) * _sigmoid(bias + weight * offtopic_lead(dense, closeness))
 
     def verdict(self, result: SearchResult, probability: float) -> Verdict:
+        """Answer what is probable; ask back where a bare topic names two sections; else abstain."""
         dense = result.evidence is not None and result.evidence.dense is not None
-        if probability < (self.threshold if dense else self.lexical_threshold):
-            return "no_answer"
-        return "clarify" if self._ambiguous(result) else "answered"
+        probable = probability >= (self.threshold if dense else self.lexical_threshold)
+        if self._named_twice(result) and not (probable and asked(result.query.text)):
+            close = result.hits[0].score - result.hits[1].score < self.tie
+            return "clarify" if close or not probable else "answered"
+        return "answered" if probable else "no_answer"
 
-    def _ambiguous(self, result: SearchResult) -> bool:
-        """A bare topic (one or two content words, nothing asked) that two sections carry equally."""
-        content = [term for term in result.query.terms if not term.generic and term.start >= 0]
-        if len(result.hits) < 2 or len(content) > 2 or asked(result.query.text):
+    def _named_twice(self, result: SearchResult) -> bool:
+        """A bare topic (one or two content words) that stands in the titles of two sections."""
+        content = [term for term in result.query.terms if not term.generic and term.start != WHOLE]
+        if len(result.hits) < 2 or not 0 < len(content) <= 2:
             return False
         first, second = result.hits[0], result.hits[1]
-        title = _COLUMN["title"]
-        both_named = min(float(first.features[title]), float(second.features[title])) > 0.6
-        other_topic = first.section.heading_path != second.section.heading_path
-        return both_named and other_topic and first.score - second.score < self.tie
+        named = min(float(hit.features[_COLUMN["title"]]) for hit in (first, second)) > TITLE_NAMES
+        return named and first.section.heading_path != second.section.heading_path
 
 
 def offtopic_lead(dense: DenseEvidence, closeness: float) -> float:

@@ -1,5 +1,6 @@
 """The extractive answer: the passages of one section that answer, with the context they need, in its own words."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,6 +16,9 @@ WHOLE_SECTION = 380
 
 BUDGET = 480
 """Characters of passages quoted from a longer section."""
+
+_CONTACT_LINE = re.compile(r"^\s*(?:문의|담당)\s*[:：].*$", re.MULTILINE)
+"""Who to ask stands beside every answer as its department and contact."""
 
 _INTENT = 0.25
 LEAST = 220
@@ -40,16 +44,17 @@ def extract(question: str, hit: Hit) -> Extract:
     scores = _scores(question, hit, passages)
     best = int(np.argmax(scores))
     if len(hit.section.text) <= WHOLE_SECTION or hit.section.kind == "faq":
-        return Extract(hit.section.text, passages[best].text)
+        return Extract(_CONTACT_LINE.sub("", hit.section.text).strip(), passages[best].text)
     chosen = _choose(scores, passages)
     return Extract(_markdown([passages[i] for i in sorted(chosen)]), passages[best].text)
 
 
 def _scores(question: str, hit: Hit, passages: Sequence[Passage]) -> np.ndarray:
+    contact = np.array([bool(_CONTACT_LINE.match(passage.text)) for passage in passages], float)
     lexical = hit.passages if len(hit.passages) == len(passages) else np.zeros(len(passages))
     wanted = np.array([fit(question, passage.text) for passage in passages])
     opening = np.array([_FIRST if index == 0 else 0.0 for index in range(len(passages))])
-    return np.asarray(lexical + _INTENT * wanted + opening)
+    return np.asarray(lexical + _INTENT * wanted + opening - contact)
 
 
 def _choose(scores: np.ndarray, passages: Sequence[Passage]) -> set[int]:

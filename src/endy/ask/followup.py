@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Sequence
 
+from endy.ask.decision import NOUN
+from endy.retrieval.evidence import Query
 from endy.retrieval.search import Searcher, SearchResult
 
 _LEANS = re.compile(
@@ -14,6 +16,9 @@ Judge = Callable[[SearchResult], float]
 
 _ALONE = 0.15
 """How much surer the question alone must be before earlier turns are left out."""
+
+STRANGE = 0.5
+"""What a joined reading keeps if its section holds none of the follow-up's own nouns: the subject has changed."""
 
 
 def search_with_turns(
@@ -31,6 +36,15 @@ def search_with_turns(
         return alone, probability
     repaired = searcher.reader.repair(f"{turns[-1]} {question}")
     joined = searcher.search_read(searcher.reader.read(repaired), repaired, audiences, category)
-    together = judge(joined)
+    together = judge(joined) * (1.0 if _speaks_of(alone.query, joined) else STRANGE)
     lead = 2 * _ALONE if _LEANS.match(question) else _ALONE
     return (alone, probability) if probability > together + lead else (joined, together)
+
+
+def _speaks_of(question: Query, joined: SearchResult) -> bool:
+    """Whether the joined reading's section holds any noun of the follow-up, or the follow-up has none."""
+    nouns = {term.text for term in question.terms if term.weight >= NOUN and len(term.text) > 1}
+    if not nouns or joined.evidence is None:
+        return True
+    held = joined.evidence.words.expanded[:, joined.evidence.candidates[joined.first]]
+    return any(held[row] > 0 for row, term in enumerate(joined.query.terms) if term.text in nouns)

@@ -21,14 +21,6 @@ def lead(title: str, korean: bool) -> str:
     )
 
 
-def owner(department: str, contact: str, korean: bool) -> str:
-    """The line that names whom to ask; empty when the knowledge names nobody."""
-    who = f"{department} ({contact})" if department and contact else department or contact
-    if not who:
-        return ""
-    return f"담당 · {who}" if korean else f"Contact · {who}"
-
-
 def no_answer(department: str, contact: str, korean: bool) -> str:
     who = f"{department}({contact})" if department and contact else department
     if korean:

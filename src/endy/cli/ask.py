@@ -35,6 +35,8 @@ def _show(console: Console, answer: Answer) -> None:
     if answer.understood:
         console.print(f"[dim]‘{answer.understood}’(으)로 이해했어요.[/dim]")
     console.print(Markdown(answer.answer))
+    if answer.department:
+        console.print(f"담당 · {answer.department} {answer.contact}".rstrip())
     for choice in answer.choices:
         console.print(f"  · {choice.title}")
     for source in answer.sources[:3]:

@@ -40,6 +40,8 @@ class SearchResult:
     hits: tuple[Hit, ...]
     evidence: Evidence | None
     channel_weights: Scores
+    first: int = -1
+    """The row of the first hit among the evidence's candidates; -1 without hits."""
 
     def why(self, hit: Hit) -> dict[str, float]:
         """What each channel added to the hit's score."""
@@ -102,7 +104,7 @@ class Searcher:
             )
             for row in order
         )
-        return SearchResult(query, repaired, hits, evidence, fusion.channel_weights(evidence))
+        return SearchResult(query, repaired, hits, evidence, fusion.channel_weights(evidence), int(order[0]))
 
     def visible(self, audiences: frozenset[str]) -> NDArray[np.bool_]:
         """Which sections this audience may see, shape (sections,)."""
