@@ -80,7 +80,7 @@ def main() -> None:
         "threshold": round(dense[1], 3),
         "lexical_threshold": round(lexical[1], 3),
         "offtopic": offtopic.round(4).tolist(),
-        "tie": 0.25,
+        "tie": 0.8,
     })  # fmt: skip
 
 

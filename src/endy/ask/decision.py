@@ -145,18 +145,21 @@ class Confidence:
             raise ValueError("confidence.json was fitted for other signals; run make fit")
         return cls(**data | {"offtopic": tuple(data["offtopic"])})
 
-    def probability(self, result: SearchResult, closeness: float) -> float:
-        """Probability, 0-1, that the first hit answers the question; `closeness` is to the off-topic examples."""
+    def probability(self, result: SearchResult) -> float:
+        """Probability, 0-1, that the first hit answers the question, given that it is about the company."""
         if not result.hits or result.evidence is None:
             return 0.0
         weights = self.weights if result.evidence.dense is not None else self.lexical_weights
         logit = sum(weight * value for weight, value in zip(weights, signals(result), strict=True))
-        return _sigmoid(logit) * (1 - self._chance_offtopic(result, closeness))
+        return _sigmoid(logit)
 
-    def _chance_offtopic(self, result: SearchResult, closeness: float) -> float:
-        """A question whose words the section holds is about the company, however casually it is put."""
+    def chance_offtopic(self, result: SearchResult, closeness: float) -> float:
+        """Probability, 0-1, that no company's knowledge answers; `closeness` is to the off-topic examples.
+
+        A question whose words the section holds is about the company, however casually it is put.
+        """
         dense = result.evidence.dense if result.evidence else None
-        if dense is None or not closeness:
+        if dense is None or not closeness or not result.hits:
             return 0.0
         bias, weight = self.offtopic
         covered = float(result.hits[0].features[_COLUMN["vocabulary"]])

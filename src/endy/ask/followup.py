@@ -12,18 +12,19 @@ _LEANS = re.compile(
     r"and |what about|how about|then )"
 )
 Judge = Callable[[SearchResult], float]
-"""The probability that a search's first hit answers."""
+"""A probability about a search: that its first hit answers, or that its question is off topic."""
 
 _ALONE = 0.15
 """How much surer the question alone must be before earlier turns are left out."""
 
-STRANGE = 0.5
+STRANGE = 0.7
 """What a joined reading keeps if its section holds none of the follow-up's own nouns: the subject has changed."""
 
 
 def search_with_turns(
     searcher: Searcher,
     judge: Judge,
+    offtopic: Judge,
     question: str,
     turns: Sequence[str],
     audiences: frozenset[str],
@@ -35,9 +36,12 @@ def search_with_turns(
     if not turns:
         return alone, probability
     repaired = searcher.reader.repair(f"{turns[-1]} {question}")
+    leans = bool(_LEANS.match(question))
     joined = searcher.search_read(searcher.reader.read(repaired), repaired, audiences, category)
-    together = judge(joined) * (1.0 if _speaks_of(alone.query, joined) else STRANGE)
-    lead = 2 * _ALONE if _LEANS.match(question) else _ALONE
+    together = judge(joined)
+    if not leans:
+        together *= (1 - offtopic(alone)) * (1.0 if _speaks_of(alone.query, joined) else STRANGE)
+    lead = 2 * _ALONE if leans else _ALONE
     return (alone, probability) if probability > together + lead else (joined, together)
 
 

@@ -129,13 +129,22 @@ class AskService:
     def _examine(self, request: AskRequest, turns: tuple[str, ...]) -> Examination:
         with self._metrics.retrieval_seconds.time():
             result, probability = search_with_turns(
-                self._searcher(), self._judge, request.question, turns, request.asker.audiences, request.category
+                self._searcher(),
+                self._judge,
+                self._chance_offtopic,
+                request.question,
+                turns,
+                request.asker.audiences,
+                request.category,
             )
         verdict = self._confidence.verdict(result, probability)
         return Examination(result, probability, compose(request.question, result, probability, verdict))
 
     def _judge(self, result: SearchResult) -> float:
-        return self._confidence.probability(result, self._offtopic.closeness(result.query.vector))
+        return self._confidence.probability(result) * (1 - self._chance_offtopic(result))
+
+    def _chance_offtopic(self, result: SearchResult) -> float:
+        return self._confidence.chance_offtopic(result, self._offtopic.closeness(result.query.vector))
 
     async def _remember(self, request: AskRequest, question: str, conversation: _Opened, answer: Answer) -> None:
         asked = AskedQuestion(
