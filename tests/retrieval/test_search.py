@@ -54,20 +54,25 @@ def test_one_section_and_none_can_be_searched(language: Language) -> None:
     assert Searcher([], {}, language, None).search("주차").hits == ()
 
 
-def test_vectors_rank_sections_without_a_common_word(language: Language) -> None:
-    """With vectors, the section nearest in meaning comes first although no word is shared."""
+class OneDirection:
+    """An embedder that turns every question the same way."""
 
-    class OneDirection:
-        name, dimensions = "test", 384
+    name, dimensions = "test", 384
 
-        def query(self, text: str) -> np.ndarray:
-            return np.eye(384, dtype=np.float32)[0]
+    def query(self, text: str) -> np.ndarray:
+        return np.eye(384, dtype=np.float32)[0]
 
-        def passages(self, texts: list[str]) -> np.ndarray:
-            return np.zeros((len(texts), 384), np.float32)
+    def passages(self, texts: list[str]) -> np.ndarray:
+        return np.zeros((len(texts), 384), np.float32)
 
+
+@pytest.mark.parametrize("missing", [None, 0, 4])
+def test_vectors_rank_sections_without_a_common_word(language: Language, missing: int | None) -> None:
+    """The section nearest in meaning comes first although no word is shared, even if another one has no vectors."""
     vectors = {}
     for number, one in enumerate(SECTIONS):
+        if number == missing:
+            continue
         pieces = 2 + len(split_passages(one.text))
         vectors[one.content_hash] = np.tile(np.eye(384, dtype=np.float16)[0 if number == 2 else 1], (pieces, 1))
     searcher = Searcher(SECTIONS, vectors, language, OneDirection())  # type: ignore[arg-type]

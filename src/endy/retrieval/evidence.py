@@ -119,7 +119,9 @@ class DenseEvidence:
     best_cosine: float
 
 
-def dense_evidence(vector: Matrix, pieces: Matrix, offsets: NDArray[np.int64]) -> DenseEvidence:
+def dense_evidence(
+    vector: Matrix, pieces: Matrix, offsets: NDArray[np.int64], known: NDArray[np.bool_]
+) -> DenseEvidence:
     """`pieces` is (pieces, dimensions); section i owns rows offsets[i] to offsets[i + 1]."""
     cosines = pieces @ vector
     starts = offsets[:-1]
@@ -134,12 +136,15 @@ def dense_evidence(vector: Matrix, pieces: Matrix, offsets: NDArray[np.int64]) -
     last = cosines[starts[-1] + LEADING_PIECES :]
     if len(last):
         passage[-1] = last.max()
-    return DenseEvidence(cosines, standard(whole), standard(title), standard(passage), float(whole.max()))
+    by_whole, by_title, by_passage = (standard(values, known) for values in (whole, title, passage))
+    return DenseEvidence(cosines, by_whole, by_title, by_passage, float(whole.max()))
 
 
-def standard(values: Scores) -> Scores:
-    spread = float(values.std())
-    return np.asarray((values - values.mean()) / (spread if spread > 1e-6 else 1.0), np.float32)
+def standard(values: Scores, known: NDArray[np.bool_]) -> Scores:
+    """Deviations from the mean of the sections that have vectors; 0, saying nothing, for those that have none."""
+    spread = float(values[known].std())
+    scores = (values - values[known].mean()) / (spread if spread > 1e-6 else 1.0)
+    return np.asarray(np.where(known, scores, 0.0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

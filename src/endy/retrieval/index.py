@@ -63,7 +63,7 @@ class SearchIndex:
         self.grams = LexicalIndex([_gram_fields(section) for section in self.sections])
         self.numbers = {section.id: number for number, section in enumerate(self.sections)}
         self._is_faq = np.array([section.kind == "faq" for section in self.sections], np.float32)
-        self._pieces, self.offsets = _stack(self.sections, vectors)
+        self._pieces, self.offsets, self._known = _stack(self.sections, vectors)
         if self._pieces is not None:
             self._whole = self._pieces[self.offsets[:-1]]
             self._titles = self._pieces[self.offsets[:-1] + 1]
@@ -78,7 +78,7 @@ class SearchIndex:
         grams = bigram_scores(query.text, self.grams)
         dense = None
         if self._pieces is not None and query.vector is not None:
-            dense = dense_evidence(query.vector, self._pieces, self.offsets)
+            dense = dense_evidence(query.vector, self._pieces, self.offsets, self._known)
         coverage = words.coverage()
         concept = self._concept_columns(query)
         chosen = _candidates([coverage, grams, concept[0]], dense, allowed)
@@ -104,7 +104,7 @@ class SearchIndex:
         vector = self.concepts.vector(query.recalled)
         if vector is None or self._pieces is None or query.vector is None:
             return [by_words, nothing, nothing]
-        return [by_words, standard(self._whole @ vector), standard(self._titles @ vector)]
+        return [by_words, standard(self._whole @ vector, self._known), standard(self._titles @ vector, self._known)]
 
     def _details(
         self, query: Query, words: WordEvidence, dense: DenseEvidence | None, chosen: NDArray[np.int64]
@@ -250,11 +250,15 @@ def _gram_fields(section: Section) -> dict[str, FieldText]:
 
 def _stack(
     sections: Sequence[Section], vectors: Mapping[str, NDArray[np.float16]]
-) -> tuple[Matrix | None, NDArray[np.int64]]:
-    """All pieces in one float32 matrix; None unless every section has its vectors."""
+) -> tuple[Matrix | None, NDArray[np.int64], NDArray[np.bool_]]:
+    """All pieces in one float32 matrix, where each section's begin, and which sections have any.
+
+    The matrix is None where no section has vectors; one without gets zero rows, so that the others keep theirs.
+    """
     matrices = [vectors.get(section.content_hash) for section in sections]
-    found = [matrix for matrix in matrices if matrix is not None]
-    if not found or len(found) < len(matrices):
-        return None, np.zeros(len(sections) + 1, np.int64)
+    known = np.array([matrix is not None for matrix in matrices], bool)
+    width = next((matrix.shape[1] for matrix in matrices if matrix is not None), 0)
+    nothing = np.zeros((LEADING_PIECES, width), np.float16)
+    found = [nothing if matrix is None else matrix for matrix in matrices]
     offsets = np.concatenate([[0], np.cumsum([len(matrix) for matrix in found])]).astype(np.int64)
-    return np.vstack(found).astype(np.float32), offsets
+    return (np.vstack(found).astype(np.float32) if width else None), offsets, known
