@@ -1,4 +1,4 @@
-"""The question sets that ranking and confidence are fitted on: two invented companies, and KorQuAD if given."""
+"""The question sets that ranking and confidence are fitted on: the invented companies, and KorQuAD if given."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from endy.storage import migrations
 from endy.storage.engine import create_engine
 
 ROOT = Path(__file__).parent.parent
-HANWOOL = ROOT / "benchmarks" / "companies" / "hanwool"
+COMPANIES = ROOT / "benchmarks" / "companies"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Company:
 
 
 def load_companies(korquad: Path | None = None, korquad_questions: int = 1000) -> list[Company]:
-    """The sample company, the second company, and a part of KorQuAD's questions over all its paragraphs."""
+    """The sample company, the others in `companies/`, and a part of KorQuAD's questions over all its paragraphs."""
     settings = Settings(_env_file=None)
     # The weights are what is about to be fitted; whatever ranks here does so with its own.
     nothing = np.zeros((len(FEATURES), len(CONTEXT)), np.float32)
@@ -44,10 +44,10 @@ def load_companies(korquad: Path | None = None, korquad_questions: int = 1000) -
         question for path in sorted((ROOT / "benchmarks/golden").glob("*.jsonl")) for question in load_questions(path)
     ]
     companies = [_company("encar", settings, language, load_knowledge(sample), golden)]
-    if HANWOOL.exists():
-        other = settings.model_copy(update={"knowledge_dir": HANWOOL / "docs", "faq_file": HANWOOL / "faq.json"})
-        questions = load_questions(HANWOOL / "questions.jsonl")
-        companies.append(_company("hanwool", settings, language, load_knowledge(other), questions))
+    for folder in sorted(path for path in COMPANIES.iterdir() if path.is_dir()):
+        other = settings.model_copy(update={"knowledge_dir": folder / "docs", "faq_file": folder / "faq.json"})
+        questions = load_questions(folder / "questions.jsonl")
+        companies.append(_company(folder.name, settings, language, load_knowledge(other), questions))
     if korquad is not None:
         questions = load_questions(korquad / "questions.jsonl")
         step = max(1, len(questions) // korquad_questions)

@@ -47,6 +47,12 @@ SIGNALS = (
     "passage_fit",
     "channels_agree",
     "concept_words",
+    "related",
+    "sense_whole",
+    "sense_title",
+    "unsaid",
+    "rarest_unsaid",
+    "noun_unsaid",
 )
 
 TITLE_NAMES = 0.6
@@ -89,6 +95,11 @@ def signals(result: SearchResult) -> list[float]:
         _passage_fit(result.query.text, top),
         _agreement(evidence.features, row),
         feature["concept_words"],
+        feature["related"],
+        feature["sense_whole"] / 3,
+        feature["sense_title"] / 3,
+        *_unsaid(evidence.said[:, row], words.rarity),
+        _unsaid(evidence.said[nouns, row], words.rarity[nouns])[0],
     ]
 
 
@@ -114,6 +125,14 @@ def _passage_fit(question: str, hit: Hit) -> float:
     if not passages or len(hit.passages) != len(passages):
         return fit(question, hit.section.text)
     return fit(question, passages[int(hit.passages.argmax())].text)
+
+
+def _unsaid(said: Scores, rarity: Scores) -> tuple[float, float]:
+    """Share of the question's worth that the section says in no words at all, and how far its rarest term is so."""
+    total = float(rarity.sum())
+    if not total:
+        return 0.5, 0.5
+    return float(rarity @ (1 - said)) / total, float(1 - said[int(rarity.argmax())])
 
 
 def _missing(held: Scores, rarity: Scores) -> tuple[float, float]:

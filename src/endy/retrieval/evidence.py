@@ -30,9 +30,12 @@ FEATURES = (
     "concept_title",
     "intent",
     "intent_anywhere",
+    "related",
+    "sense_whole",
+    "sense_title",
 )
 """The channels, in the order of a feature row. Lexical ones are shares of the question between 0 and 1;
-dense ones are standard deviations above this question's mean over the whole knowledge."""
+dense ones and senses are standard deviations above this question's mean over the whole knowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,8 @@ class Evidence:
     candidates: NDArray[np.int64]
     features: Scores
     words: WordEvidence
+    said: Scores
+    """How fully each candidate says each term, in its own, other or nearly the same words; (terms, candidates), 0-1."""
     dense: DenseEvidence | None
     passages: tuple[Scores, ...] = ()
     """Per candidate, the relevance of each of its passages."""

@@ -23,6 +23,7 @@ from endy.retrieval.intent import asked, fit
 from endy.retrieval.lexical import FieldText, LexicalIndex
 from endy.retrieval.passages import plain, split_passages
 from endy.retrieval.section import Section
+from endy.retrieval.senses import SenseEvidence, SenseIndex, WordVectors
 from endy.retrieval.vectors import LEADING_PIECES, Matrix
 
 CANDIDATES = 40
@@ -51,6 +52,7 @@ class SearchIndex:
         sections: Sequence[Section],
         analyzer: Analyzer,
         concepts: ConceptIndex,
+        senses: WordVectors,
         vectors: Mapping[str, NDArray[np.float16]],
         version: int = 0,
     ) -> None:
@@ -61,6 +63,13 @@ class SearchIndex:
         self.words = LexicalIndex([_word_fields(section, analyzer) for section in self.sections])
         self.tokens = [_section_tokens(section, analyzer, self.words) for section in self.sections]
         self.grams = LexicalIndex([_gram_fields(section) for section in self.sections])
+        self.senses = SenseIndex(
+            [tokens.title for tokens in self.tokens],
+            [tokens.title.union(*tokens.passages) for tokens in self.tokens],
+            self.words.rarity,
+            senses,
+        )
+        self._all = np.ones(len(self.sections), bool)
         self.numbers = {section.id: number for number, section in enumerate(self.sections)}
         self._is_faq = np.array([section.kind == "faq" for section in self.sections], np.float32)
         self._pieces, self.offsets, self._known = _stack(self.sections, vectors)
@@ -81,7 +90,9 @@ class SearchIndex:
             dense = dense_evidence(query.vector, self._pieces, self.offsets, self._known)
         coverage = words.coverage()
         concept = self._concept_columns(query)
-        chosen = _candidates([coverage, grams, concept[0]], dense, allowed)
+        sense = self.senses.evidence([term.text for term in query.terms], words.rarity)
+        chosen = _candidates([coverage, grams, concept[0], sense.whole], dense, allowed)
+        said = self._said(words, sense, chosen)
         details, passages = self._details(query, words, dense, chosen)
         columns = [
             words.direct.sum(axis=0)[chosen] / words.total,
@@ -92,8 +103,16 @@ class SearchIndex:
             self._is_faq[chosen],
             *(column[chosen] for column in concept),
             *details[3:],
+            words.rarity @ said / words.total,
+            standard(sense.whole, self._all)[chosen],
+            standard(sense.title, self._all)[chosen],
         ]
-        return Evidence(query, chosen, np.stack(columns, axis=1).astype(np.float32), words, dense, passages)
+        return Evidence(query, chosen, np.stack(columns, axis=1).astype(np.float32), words, said, dense, passages)
+
+    def _said(self, words: WordEvidence, sense: SenseEvidence, chosen: NDArray[np.int64]) -> Scores:
+        exact = words.expanded[:, chosen] / np.maximum(words.rarity, 1e-6)[:, None]
+        nearly = np.stack([self.senses.related(sense, number) for number in chosen.tolist()], axis=1)
+        return np.asarray(np.maximum(exact, nearly), np.float32)
 
     def _concept_columns(self, query: Query) -> list[Scores]:
         """What the recalled concepts say of every section: by words, by the whole's vector, by the title's."""

@@ -14,6 +14,7 @@ from endy.retrieval.fusion import Fusion
 from endy.retrieval.index import SearchIndex
 from endy.retrieval.reading import QuestionReader
 from endy.retrieval.section import Section
+from endy.retrieval.senses import WordVectors
 from endy.retrieval.spelling import Speller
 from endy.retrieval.vectors import Embedder
 from endy.retrieval.vocabulary import Concept, Vocabulary, one_word_forms
@@ -62,7 +63,7 @@ class Searcher:
         embedder: Embedder | None,
         version: int = 0,
     ) -> None:
-        self.index = SearchIndex(sections, language.analyzer, language.concepts, vectors, version)
+        self.index = SearchIndex(sections, language.analyzer, language.concepts, language.senses, vectors, version)
         self._fusion = language.fusion
         speller = Speller(_repairable_words(self.index, language.whole_words), language.analyzer)
         known = self.index.words.__contains__
@@ -129,6 +130,7 @@ class Language:
     analyzer: Analyzer
     vocabulary: Vocabulary
     concepts: ConceptIndex
+    senses: WordVectors
     whole_words: frozenset[str]
     fusion: Fusion
 
@@ -139,7 +141,7 @@ class Language:
         whole = frozenset(one_word_forms(concepts) | set(own_words))
         analyzer = Analyzer(whole)
         recall = ConceptIndex(concepts, analyzer, concept_vectors(concepts, embedder))
-        return cls(analyzer, Vocabulary(concepts, analyzer), recall, whole, fusion)
+        return cls(analyzer, Vocabulary(concepts, analyzer), recall, WordVectors.shipped(), whole, fusion)
 
 
 def _repairable_words(index: SearchIndex, whole_words: frozenset[str]) -> set[str]:
