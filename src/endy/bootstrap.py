@@ -1,9 +1,10 @@
 """The composition root: the only place that picks concrete adapters and builds Services."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -31,7 +32,11 @@ from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, Concept, VocabularyErr
 from endy.settings import Settings
 from endy.storage import migrations
 from endy.storage.engine import create_engine
+from endy.storage.probe import DatabaseProbe
 from endy.storage.transaction import reading
+
+START_PATIENCE = 25.0
+"""Seconds that a first start waits for vectors; the rest is made while it serves."""
 
 ENOUGH_DISK = 1024**3
 """Bytes; the guide's alarm rings below the same."""
@@ -107,7 +112,11 @@ def _local_embedder() -> Embedder | None:
 
 def build_embedder(settings: Settings) -> Embedder | None:
     """The embedder that EMBEDDINGS names; None means search by words alone."""
-    return _local_embedder() if settings.embeddings == "local" else None
+    return _embedder(settings.embeddings)
+
+
+def _embedder(name: str) -> Embedder | None:
+    return _local_embedder() if name == "local" else None
 
 
 def build_language(settings: Settings, fusion: Fusion | None = None) -> Language:
@@ -116,9 +125,14 @@ def build_language(settings: Settings, fusion: Fusion | None = None) -> Language
         concepts = _concepts(SHIPPED_VOCABULARY) + _concepts(settings.vocabulary_file)
     except VocabularyError as error:
         raise StartupError(str(error)) from None
-    return Language.build(
-        concepts, _own_words(settings.words_file), fusion or Fusion.shipped(), build_embedder(settings)
-    )
+    language = _language(tuple(concepts), tuple(_own_words(settings.words_file)), settings.embeddings)
+    return replace(language, fusion=fusion) if fusion else language
+
+
+@lru_cache(maxsize=1)
+def _language(concepts: tuple[Concept, ...], words: tuple[str, ...], embeddings: str) -> Language:
+    """Seconds of work, the same for every snapshot and every application in this process."""
+    return Language.build(concepts, words, Fusion.shipped(), _embedder(embeddings))
 
 
 def _concepts(path: Path) -> list[Concept]:
@@ -141,13 +155,13 @@ def build_sync(settings: Settings, engine: AsyncEngine) -> KnowledgeSync:
 
 
 async def prepare(settings: Settings, progress: Progress | None = None) -> SyncReport:
-    """Migrate the database and bring knowledge and vectors up to the files, before anybody is served."""
+    """Migrate the database and bring it up to the files, before anybody is served; vectors as far as START_PATIENCE."""
     engine = create_engine(settings)
     try:
         await migrations.upgrade(engine)
         job = build_sync(settings, engine)
         try:
-            return await job.sync(progress)
+            return await job.sync(progress, START_PATIENCE)
         finally:
             job.close()
     finally:
@@ -169,7 +183,7 @@ async def running_services(
         await services.accounts.sync_users()
         job = build_sync(settings, engine)
         stack.callback(job.close)
-        await job.sync()
+        await job.sync(patience=0.0 if background else math.inf)
         await services.refresh()
         if background:
             watcher = KnowledgeWatcher(job, services.on_knowledge, services.searcher().version, services.on_failure)
@@ -205,9 +219,11 @@ def _build_health(settings: Settings, engine: AsyncEngine, searcher: LiveSearche
     async def llm_service() -> bool:
         return settings.openai_api_key is not None
 
+    probe = DatabaseProbe(settings.database_url)
+
     async def database() -> bool:
         await knowledge.knowledge_version(engine)
-        return True
+        return probe.unmoved()
 
     async def disk_space() -> bool:
         return free_bytes(_data_folder(settings)) >= ENOUGH_DISK
@@ -217,6 +233,7 @@ def _build_health(settings: Settings, engine: AsyncEngine, searcher: LiveSearche
 
     health.register("llm_service", llm_service, needed=False, expected=settings.openai_api_key is not None)
     health.register("database", database, needed=True)
+    health.register("database_writes", probe.writable, needed=False)
     health.register("disk_space", disk_space, needed=False)
     health.register("search_index", search_index, needed=True)
     return health

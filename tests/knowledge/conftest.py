@@ -1,6 +1,7 @@
 """A knowledge folder on disk, a migrated database, and an embedder that costs nothing."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,10 +40,12 @@ class CountingEmbedder:
     embedded: list[str] = field(default_factory=list)
     fails: bool = False
     gate: Event | None = None
+    seconds: float = 0.0
 
     def __call__(self, section: Section) -> Matrix:
         if self.gate:
             self.gate.wait(10)
+        time.sleep(self.seconds)
         if self.fails:
             raise ConnectionError("the embedding server is away")
         self.embedded.append(section.title)

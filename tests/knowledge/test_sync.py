@@ -213,3 +213,15 @@ async def test_progress_is_told(home: Home, embedder: CountingEmbedder) -> None:
     assert len(calls) == 3
     await home.syncer(embedder).sync(lambda done, total: calls.append((done, total)))
     assert len(calls) == 3
+
+
+async def test_an_impatient_sync_brings_content_in_before_its_vectors(home: Home, embedder: CountingEmbedder) -> None:
+    """A large change is found by its words at once; a later sync makes the vectors and says so by a new version."""
+    job = home.syncer(embedder)
+    hurried = await job.sync(patience=0.0)
+    assert hurried.added == hurried.unembedded > 0
+    assert hurried.unfinished
+    assert not hurried.problems
+    assert embedder.embedded == []
+    patient = await job.sync()
+    assert (patient.unembedded, patient.unfinished, patient.version) == (0, False, hurried.version + 1)

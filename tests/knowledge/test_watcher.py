@@ -144,3 +144,17 @@ async def test_a_burst_of_changes_is_few_versions(home: Home) -> None:
         await asyncio.sleep(LIVE_SECONDS)
         assert len(await home.sections()) == 34
     assert len(listener.versions) <= 4
+
+
+async def test_a_change_too_large_to_embed_at_once_is_live_first(home: Home, embedder: CountingEmbedder) -> None:
+    """Its words are found within seconds; the vectors follow, as one more version, without being asked for."""
+    embedder.seconds = 0.3
+    text = "\n".join(f"### 절차 {number}\n{number}번 절차예요." for number in range(30))
+    home.write("large.md", f"# 절차\n## 모음\n{text}\n")
+    listener = Listener()
+    async with watching(home, listener, embedder):
+        await listener.hears(1)
+        assert len(await home.sections()) == 34
+        assert 0 < len(await home.vectors()) < 34
+        await listener.hears(2, within=20)
+        assert len(await home.vectors()) == 34

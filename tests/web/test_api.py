@@ -344,11 +344,13 @@ def replace_by_folder(file: Path) -> None:
     file.mkdir()
 
 
-async def test_a_dead_database_is_a_clear_503(client: Client, tmp_path: Path) -> None:
-    """When an answer cannot be stored it is not acknowledged, and the error says to try again."""
+async def test_a_dead_database_is_a_clear_503_and_no_end_of_answers(client: Client, tmp_path: Path) -> None:
+    """What must be stored is refused and says to try again; an answer needs no database."""
     async with client() as http:
         services = http.app.state.services  # type: ignore[attr-defined]
         await services.engine.dispose()
         replace_by_folder(tmp_path / "endy.db")
-        response = await http.post(ASK, json={"question": "주차"})
-    assert (response.status_code, response.json()["error"]) == (503, "service_unavailable")
+        refused = await http.post("/api/login", json={"employee_id": "2024001", "name": "김철수"})
+        answered = await http.post(ASK, json={"question": "주차"})
+    assert (refused.status_code, refused.json()["error"]) == (503, "service_unavailable")
+    assert (answered.status_code, bool(answered.json()["answer"])) == (200, True)

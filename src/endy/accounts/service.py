@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from endy.accounts import repository
 from endy.accounts.models import User
 from endy.accounts.users_file import UsersFileError, read_users
-from endy.errors import AuthenticationFailed
+from endy.errors import AuthenticationFailed, ServiceUnavailable
 from endy.settings import Settings
 from endy.storage.transaction import reading, transaction
 
@@ -35,7 +35,7 @@ class AccountService:
         self._engine = engine
         self._settings = settings
         self._timeout = timedelta(hours=settings.session_timeout_hours)
-        self._file_state: tuple[int, int] | None = None
+        self._file_state: tuple[int, int, int] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def login(self, employee_id: str, name: str | None, password: str | None) -> tuple[User, str]:
@@ -49,7 +49,7 @@ class AccountService:
             fine = self._settings.name_login and _same(user.name if user else "", (name or "").strip())
         if user is None or not fine:
             raise AuthenticationFailed
-        return user, await self._open_session(user)
+        return user, await self._open_session(user, password_hash)
 
     async def logout(self, token: str) -> None:
         async with transaction(self._engine) as connection:
@@ -64,9 +64,16 @@ class AccountService:
             return None
         user, last_seen = found
         if now - last_seen.replace(tzinfo=UTC) > TOUCH_EVERY:
+            await self._touch(token_hash, now)
+        return user
+
+    async def _touch(self, token_hash: str, now: datetime) -> None:
+        try:
             async with transaction(self._engine) as connection:
                 await repository.touch_session(connection, token_hash, now, now + self._timeout)
-        return user
+        except ServiceUnavailable as error:
+            # A database that cannot be written is no reason to turn away who is signed in.
+            _log.warning("session_not_prolonged", reason=error.message)
 
     async def active_users(self) -> int:
         async with reading(self._engine) as connection:
@@ -77,14 +84,15 @@ class AccountService:
         state = self._stat()
         if state is None or state == self._file_state:
             return False
-        self._file_state = state
         try:
             wanted = await asyncio.to_thread(read_users, self._settings.users_file)
         except UsersFileError as error:
+            self._file_state = state
             _log.error("users_file_unusable", problem=str(error))
             return False
         async with transaction(self._engine) as connection:
             await repository.replace_users(connection, wanted, datetime.now(UTC))
+        self._file_state = state
         _log.info("users_synced", users=len(wanted))
         return True
 
@@ -104,19 +112,22 @@ class AccountService:
             try:
                 await self.sync_users()
             except Exception:  # noqa: BLE001  a database fault must not end the task that will see it recover
-                self._file_state = None
                 _log.exception("users_sync_failed")
 
-    def _stat(self) -> tuple[int, int] | None:
+    def _stat(self) -> tuple[int, int, int] | None:
         try:
             stat = self._settings.users_file.stat()
         except OSError:
             return None
-        return stat.st_mtime_ns, stat.st_size
+        # The change time, too: it alone moves when permissions are mended or an older file is put back.
+        return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
 
-    async def _open_session(self, user: User) -> str:
+    async def _open_session(self, user: User, password_hash: str | None) -> str:
         token, now = secrets.token_urlsafe(32), datetime.now(UTC)
         async with transaction(self._engine) as connection:
+            # Verifying takes a while, in which the users may have been replaced.
+            if await repository.find_user(connection, user.employee_id) != (user, password_hash):
+                raise AuthenticationFailed
             await repository.add_session(connection, _hash(token), user.employee_id, now, now + self._timeout)
         return token
 

@@ -36,16 +36,21 @@ def read_users(path: Path) -> list[FileUser]:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))["users"]
     except (OSError, UnicodeDecodeError) as error:
         raise UsersFileError(f"{path.name}: 읽을 수 없어요 ({type(error).__name__})") from None
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise UsersFileError(f'{path.name}: {{"users": [...]}} 모양의 JSON이어야 해요') from None
     if not isinstance(entries, list):
         raise UsersFileError(f"{path.name}: users는 목록이어야 해요")
     users = [_user(path, position, entry) for position, entry in enumerate(entries, start=1)]
-    numbers = [entry.user.employee_id for entry in users]
-    twice = next((number for number in numbers if numbers.count(number) > 1), None)
-    if twice:
-        raise UsersFileError(f"{path.name}: 사번 {twice[:-3]}***이(가) 두 번 있어요")
+    _refuse_repeated(path, users)
     return users
+
+
+def _refuse_repeated(path: Path, users: list[FileUser]) -> None:
+    first: dict[str, int] = {}
+    for position, entry in enumerate(users, start=1):
+        earlier = first.setdefault(entry.user.employee_id, position)
+        if earlier != position:
+            raise UsersFileError(f"{path.name}: {earlier}번째와 {position}번째 사용자의 사번이 같아요")
 
 
 def _user(path: Path, position: int, entry: object) -> FileUser:

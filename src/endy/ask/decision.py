@@ -53,6 +53,8 @@ SIGNALS = (
     "unsaid",
     "rarest_unsaid",
     "noun_unsaid",
+    "nouns",
+    "nearest",
 )
 
 TITLE_NAMES = 0.6
@@ -60,6 +62,8 @@ TITLE_NAMES = 0.6
 
 NOUN = 0.8
 """Term weights from here on are nouns' and foreign words'."""
+
+MANY_NOUNS = 8.0
 
 _COLUMN = {name: index for index, name in enumerate(FEATURES)}
 
@@ -100,6 +104,8 @@ def signals(result: SearchResult) -> list[float]:
         feature["sense_title"] / 3,
         *_unsaid(evidence.said[:, row], words.rarity),
         _unsaid(evidence.said[nouns, row], words.rarity[nouns])[0],
+        min(float(nouns.sum()), MANY_NOUNS) / MANY_NOUNS,
+        (float(dense.nearest[evidence.candidates[row]]) - 0.85) * 10 if dense is not None else 0.0,
     ]
 
 

@@ -5,8 +5,11 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+import structlog
 
 from endy.ask.cache import AnswerCache, CacheKey
 from endy.ask.compose import compose
@@ -25,8 +28,12 @@ from endy.retrieval.search import Searcher, SearchResult
 TURNS = 3
 """How many earlier questions a follow-up may lean on."""
 
+STORE_SECONDS = 1.0
+"""How long an answer waits to be noted; what is late is stored all the same."""
+
 _WAITING = 200
 _PIECE = 24
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,9 @@ class AskService:
 
     async def _open(self, request: AskRequest) -> _Opened:
         if request.conversation_id:
-            turns = await self._log.earlier(request.conversation_id, request.asker.key, TURNS)
+            turns = None
+            with suppress(ServiceUnavailable):
+                turns = await self._log.earlier(request.conversation_id, request.asker.key, TURNS)
             if turns is not None:
                 return _Opened(request.conversation_id, tuple(turns), new=False)
         return _Opened(uuid.uuid4().hex, request.turns[-TURNS:], new=True)
@@ -163,4 +172,9 @@ class AskService:
             asked_at=datetime.now(UTC),
             opens_conversation=conversation.new,
         )
-        await self._log.add(asked)
+        try:
+            await asyncio.wait_for(self._log.add(asked), STORE_SECONDS)
+        except (ServiceUnavailable, TimeoutError) as error:
+            # The answer is there: that it cannot be noted is no reason to withhold it.
+            self._metrics.errors.labels("QuestionNotStored").inc()
+            _log.warning("question_not_stored", reason=str(error))

@@ -19,5 +19,9 @@ def command(
     given: dict[str, Any] = {"host": host, "port": port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     with progress_bar() as on_progress:
-        asyncio.run(prepare(settings, on_progress))
+        report = asyncio.run(prepare(settings, on_progress))
+    if report.unfinished:
+        typer.echo(
+            f"나머지 {report.unembedded}개 섹션은 서비스하면서 준비해요. 그동안은 낱말 검색으로 답해요.", err=True
+        )
     raise typer.Exit(server.serve(settings))

@@ -43,7 +43,8 @@ class FeedbackService:
 
     async def rate(self, question_id: str, asker: str, is_helpful: bool, comment: str | None) -> None:
         """Say whether an own answer helped. Raises NotFound for an unknown answer and another's alike."""
-        values: dict[str, Any] = {"is_helpful": is_helpful}
+        # What helped after all has nothing wrong with it.
+        values: dict[str, Any] = {"is_helpful": is_helpful} | ({"reasons": []} if is_helpful else {})
         if comment is not None:
             values["comment"] = mask(comment)
         await self._put(question_id, asker, values, "helpful" if is_helpful else "unhelpful")
@@ -89,7 +90,9 @@ def _read_cursor(cursor: str | None) -> tuple[datetime, str, str] | None:
     if not cursor:
         return None
     try:
-        at, question_id, asker = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return datetime.fromisoformat(at), str(question_id), str(asker)
+        at, question_id, asker = map(str, json.loads(base64.urlsafe_b64decode(cursor.encode())))
+        # JSON lets lone surrogates through, which no database takes.
+        f"{question_id}{asker}".encode()
+        return datetime.fromisoformat(at), question_id, asker
     except (ValueError, TypeError, binascii.Error):
         raise ValidationFailed("cursor 값이 올바르지 않아요. 처음부터 다시 불러와 주세요.") from None

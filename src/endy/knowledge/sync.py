@@ -1,6 +1,7 @@
 """Sync: the files under KNOWLEDGE_DIR and FAQ_FILE into the database, once or whenever they change."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +25,8 @@ ATTEMPTS = 5
 POLL_SECONDS = 2.0
 SETTLE_SECONDS = 0.3
 RETRY_SECONDS = 60.0
+PATIENCE = 3.0
+"""Seconds of embedding that a change may wait for; what is left goes live by words alone and is embedded after."""
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -31,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """Counts are sections. `unembedded` sections are found by words alone until a later sync succeeds."""
+    """Counts are sections. `unembedded` sections are found by words alone until a later sync has their vectors."""
 
     added: int
     changed: int
@@ -40,6 +43,17 @@ class SyncReport:
     problems: tuple[Problem, ...]
     version: int
     unembedded: int = 0
+    unfinished: bool = False
+    """Embedding ran out of time, not out of order: sync again to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Vectors:
+    """What became of the vectors: how many are left, and whether new ones are worth a version."""
+
+    left: int = 0
+    unfinished: bool = False
+    complete: bool = False
 
 
 class KnowledgeSync:
@@ -57,11 +71,14 @@ class KnowledgeSync:
         self._vectors = VectorStore(engine, embed, model, self._executor) if embed else None
         self._turn = asyncio.Lock()
 
-    async def sync(self, progress: Progress | None = None) -> SyncReport:
-        """Bring the database up to the files; safe to run in several tasks and processes at once."""
+    async def sync(self, progress: Progress | None = None, patience: float = math.inf) -> SyncReport:
+        """Bring the database up to the files; safe to run in several tasks and processes at once.
+
+        Content goes live after `patience` seconds of embedding at the latest, vectors all together.
+        """
         async with self._turn:
             for _ in range(ATTEMPTS):
-                report = await self._attempt(progress)
+                report = await self._attempt(progress, patience)
                 if report:
                     return report
         raise ServiceUnavailable("다른 동기화가 계속 진행되고 있어요. 잠시 뒤에 다시 시도해 주세요.")
@@ -69,14 +86,15 @@ class KnowledgeSync:
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _attempt(self, progress: Progress | None) -> SyncReport | None:
+    async def _attempt(self, progress: Progress | None, patience: float) -> SyncReport | None:
         """None when another process wrote meanwhile: then what was read may be older than what is stored."""
         plan = await self._plan()
-        embedded, unembedded = await self._embed(plan, progress)
-        if not plan.touches_rows and not embedded:
-            return self._report(plan, await repository.knowledge_version(self.engine), unembedded)
-        version = await self._apply(plan, embedded)
-        return None if version is None else self._report(plan, version, unembedded)
+        vectors = await self._embed(plan, progress, patience)
+        if plan.touches_rows or vectors.complete:
+            version = await self._apply(plan, vectors.complete)
+        else:
+            version = await repository.knowledge_version(self.engine)
+        return None if version is None else self._report(plan, version, vectors)
 
     async def _plan(self) -> Plan:
         listing = await self._in_thread(list_files, self.settings)
@@ -103,23 +121,22 @@ class KnowledgeSync:
             loaded.append(await self._in_thread(load, source, known.content_hash if known else None))
         return [file for file in loaded if file is not None]
 
-    async def _embed(self, plan: Plan, progress: Progress | None) -> tuple[bool, int]:
-        """Whether vectors were added, and how many sections still have none."""
+    async def _embed(self, plan: Plan, progress: Progress | None, patience: float) -> _Vectors:
         if self._vectors is None:
-            return False, 0
+            return _Vectors()
         missing = await self._vectors.missing(plan.sections, plan.documents)
         if not missing:
-            return False, 0
+            return _Vectors()
         async with reading(self.engine) as connection:
             stored = await repository.sections_of(
                 connection, {section.document for section in missing} | plan.documents
             )
         rest = await self._vectors.reuse(missing, (section for each in stored.values() for section in each))
-        unembedded = await self._vectors.fill(rest, progress)
-        if unembedded:
+        left, unfinished = await self._vectors.fill(rest, progress, patience)
+        if left and not unfinished:
             message = "의미 검색용 벡터를 만들지 못했어요. 낱말 검색으로 답하고, 잠시 뒤 다시 시도해요."
             plan.problems.append(Problem("", message))
-        return unembedded < len(missing), unembedded
+        return _Vectors(left, unfinished, complete=left == 0 or (not unfinished and left < len(missing)))
 
     async def _apply(self, plan: Plan, embedded: bool) -> int | None:
         async with transaction(self.engine) as connection:
@@ -135,9 +152,17 @@ class KnowledgeSync:
                 return await repository.bump_version(connection)
             return await repository.current_version(connection)
 
-    def _report(self, plan: Plan, version: int, unembedded: int) -> SyncReport:
-        problems = tuple(plan.problems)
-        return SyncReport(plan.added, plan.changed, plan.removed, plan.unchanged, problems, version, unembedded)
+    def _report(self, plan: Plan, version: int, vectors: _Vectors) -> SyncReport:
+        return SyncReport(
+            plan.added,
+            plan.changed,
+            plan.removed,
+            plan.unchanged,
+            tuple(plan.problems),
+            version,
+            vectors.left,
+            vectors.unfinished,
+        )
 
     async def _in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
@@ -184,8 +209,9 @@ class KnowledgeWatcher:
         try:
             while True:
                 await self._step_safely()
+                goes_on = max(self._due, self._quiet_until) <= _now()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(noticed.wait(), POLL_SECONDS)
+                    await asyncio.wait_for(noticed.wait(), 0.0 if goes_on else POLL_SECONDS)
                     await asyncio.sleep(SETTLE_SECONDS)
                 noticed.clear()
         finally:
@@ -213,9 +239,9 @@ class KnowledgeWatcher:
             return
         if moved or _now() >= self._due:
             self._seen, self._due = files, float("inf")
-            report = await self._sync.sync()
+            report = await self._sync.sync(patience=PATIENCE)
             if report.unembedded:
-                self._due = _now() + RETRY_SECONDS
+                self._due = _now() + (0.0 if report.unfinished else RETRY_SECONDS)
         version = await repository.knowledge_version(self._sync.engine)
         if version != self._told:
             await self._on_change(version)

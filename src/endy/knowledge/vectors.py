@@ -1,6 +1,8 @@
 """Vectors for sections: only those that are not stored yet, in small batches, so that a killed run resumes."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 
@@ -42,9 +44,17 @@ class VectorStore:
         wanted = {section.content_hash: section for section in (*new, *staying)}
         return [section for key, section in wanted.items() if key not in known]
 
-    async def fill(self, missing: Sequence[Section], progress: Progress | None = None) -> int:
-        """Embed and store; returns how many are still missing because the embedder failed."""
+    async def fill(
+        self, missing: Sequence[Section], progress: Progress | None = None, patience: float = math.inf
+    ) -> tuple[int, bool]:
+        """Embed and store; how many are still missing, and whether that is for want of time.
+
+        After `patience` seconds no further batch is begun; otherwise the embedder failed.
+        """
+        ends = time.monotonic() + patience
         for start in range(0, len(missing), BATCH):
+            if time.monotonic() >= ends:
+                return len(missing) - start, True
             done: dict[str, Vectors] = {}
             failed = not await self._embed_into(done, missing[start : start + BATCH])
             async with transaction(self._engine) as connection:
@@ -52,8 +62,8 @@ class VectorStore:
             if progress:
                 progress(start + len(done), len(missing))
             if failed:
-                return len(missing) - start - len(done)
-        return 0
+                return len(missing) - start - len(done), False
+        return 0, False
 
     async def reuse(self, missing: Sequence[Section], stored: Iterable[Section]) -> list[Section]:
         """Copy vectors from stored sections with the same words (a new contact changes none); returns the rest."""

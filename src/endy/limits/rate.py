@@ -2,12 +2,16 @@
 
 import math
 import time
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+MINUTE = 60.0
+HOUR = 3600.0
+MOST_ASKERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +30,53 @@ class RateLimiter(Protocol):
     async def hit(self, key: str) -> RateState: ...
 
 
-class MemoryRateLimiter:
-    """For one process; keys that have been quiet for an hour are forgotten."""
+@dataclass(frozen=True, slots=True)
+class _Window:
+    limit: int
+    seconds: float
 
-    def __init__(self, per_minute: int, per_hour: int) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._items: tuple[RateLimitItem, ...] = (RateLimitItemPerMinute(per_minute), RateLimitItemPerHour(per_hour))
+    def state(self, calls: "array[float]", now: float) -> RateState:
+        """How this window stands at `now`; `calls` are times, oldest first."""
+        oldest = bisect_right(calls, now - self.seconds)
+        used = len(calls) - oldest
+        free_in = calls[oldest] + self.seconds - now if used else self.seconds
+        return RateState(used < self.limit, self.limit, max(0, self.limit - used), max(1, math.ceil(free_in)))
+
+
+class MemoryRateLimiter:
+    """For one process. Who has been quiet for an hour is forgotten, and of too many askers the quietest.
+
+    Nothing is awaited between looking and counting, and a call costs the same however many askers there are.
+    """
+
+    def __init__(self, per_minute: int, per_hour: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._windows = (_Window(per_minute, MINUTE), _Window(per_hour, HOUR))
+        self._clock = clock
+        # Ordered by the last call: whoever has been quiet the longest is in front.
+        self._calls: OrderedDict[str, array[float]] = OrderedDict()
+
+    @property
+    def askers(self) -> int:
+        """How many are remembered."""
+        return len(self._calls)
 
     async def hit(self, key: str) -> RateState:
-        # All limits are tested before any is counted: a refused call must not use up the other window.
-        for item in self._items:
-            if not await self._limiter.test(item, key):
-                return await self._state(item, key, allowed=False)
-        for item in self._items:
-            if not await self._limiter.hit(item, key):
-                return await self._state(item, key, allowed=False)
-        states = [await self._state(item, key, allowed=True) for item in self._items]
-        return min(states, key=lambda state: state.remaining)
+        now = self._clock()
+        self._forget(now)
+        calls = self._calls.get(key, array("d"))
+        del calls[: bisect_right(calls, now - HOUR)]
+        refused = [state for window in self._windows if not (state := window.state(calls, now)).allowed]
+        if refused:
+            return max(refused, key=lambda state: state.reset)
+        calls.append(now)
+        self._calls[key] = calls
+        self._calls.move_to_end(key)
+        tightest = min((window.state(calls, now) for window in self._windows), key=lambda state: state.remaining)
+        return RateState(True, tightest.limit, tightest.remaining, tightest.reset)
 
-    async def _state(self, item: RateLimitItem, key: str, *, allowed: bool) -> RateState:
-        window = await self._limiter.get_window_stats(item, key)
-        reset = max(1, math.ceil(window.reset_time - time.time()))
-        return RateState(allowed, item.amount, window.remaining if allowed else 0, reset)
+    def _forget(self, now: float) -> None:
+        while self._calls:
+            key, calls = next(iter(self._calls.items()))
+            if calls[-1] > now - HOUR and len(self._calls) <= MOST_ASKERS:
+                return
+            del self._calls[key]

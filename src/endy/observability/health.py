@@ -66,7 +66,12 @@ class Health:
 
 
 async def _ask(check: Check) -> bool:
+    # Not wait_for: that waits on for a check which does not let itself be cancelled.
+    answer = asyncio.ensure_future(check())
     try:
-        return await asyncio.wait_for(check(), TIME_LIMIT)
+        await asyncio.wait((answer,), timeout=TIME_LIMIT)
+        return answer.done() and answer.result()
     except Exception:  # noqa: BLE001  whatever a dependency raises, it is not healthy
         return False
+    finally:
+        answer.cancel()

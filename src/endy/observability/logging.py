@@ -2,8 +2,9 @@
 
 import logging
 import sys
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -36,7 +37,8 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     for handler in root.handlers[:]:
         root.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
     for handler in _handlers(settings):
         handler.setFormatter(_formatter(settings, shared, handler))
         root.addHandler(handler)
@@ -57,29 +59,55 @@ def configure_quiet_logging() -> None:
 
 def mask_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask every text in the event, however deep, exceptions included."""
-    return {key: _masked(value) for key, value in event.items()}
+    return {mask(key): _masked(value) for key, value in event.items()}
 
 
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return mask(value)
+    if isinstance(value, int):
+        # Numbers of people come as numbers, too; any other stays one.
+        return value if mask(str(value)) == str(value) else mask(str(value))
     if isinstance(value, dict):
         return {_masked(key): _masked(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_masked(item) for item in value]
-    return value if isinstance(value, (int, float, bool, type(None), logging.LogRecord)) else mask(str(value))
+    return value if isinstance(value, (float, type(None), logging.LogRecord)) else mask(str(value))
+
+
+class _Discreet(logging.Handler):
+    """Says once that it fails; the standard report repeats the raw record, with whatever that holds."""
+
+    failing = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the standard library's name
+        if not self.failing:
+            self.failing = True
+            error = sys.exc_info()[1]
+            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+            with suppress(OSError, ValueError):
+                sys.stderr.write(f"로그를 남기지 못했어요. 디스크와 권한을 확인해 주세요. ({reason})\n")
+
+
+class _Console(_Discreet, logging.StreamHandler[TextIO]):
+    pass
+
+
+class _File(_Discreet, RotatingFileHandler):
+    pass
 
 
 def _handlers(settings: Settings) -> list[logging.Handler]:
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers: list[logging.Handler] = [_Console(sys.stderr)]
     try:
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(
-            RotatingFileHandler(
+            _File(
                 settings.log_file,
                 maxBytes=settings.log_max_bytes,
                 backupCount=settings.log_backup_count,
                 encoding="utf-8",
+                errors="backslashreplace",
             )
         )
     except OSError as error:

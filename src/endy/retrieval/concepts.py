@@ -12,17 +12,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from endy.retrieval.analysis import Analyzer, Term
+from endy.retrieval.analysis import Term
 from endy.retrieval.lexical import FieldText, LexicalIndex
 from endy.retrieval.shipped import text_vectors
 from endy.retrieval.vectors import Embedder, Matrix
-from endy.retrieval.vocabulary import Concept, form_tokens
+from endy.retrieval.vocabulary import AnalysedForms, Concept
 
 SHIPPED_VECTORS = Path(__file__).parent / "data" / "concepts.npz"
 
 RECALLED = 3
 _SHARPNESS = 20.0
 _WHOLE_PHRASE = 1.5
+_EMBEDDED_FORMS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,13 @@ class Recalled:
 class ConceptIndex:
     """Finds concepts by any of their forms. `vectors` is (concepts, dimensions), or None without embeddings."""
 
-    def __init__(self, concepts: Sequence[Concept], analyzer: Analyzer, vectors: Matrix | None) -> None:
-        self.concepts = list(concepts)
+    def __init__(self, forms: Sequence[AnalysedForms], vectors: Matrix | None) -> None:
         self.vectors = vectors
-        rows = [
-            (number, tokens, form.weight)
-            for number, concept in enumerate(concepts)
-            for form in concept.forms
-            if (tokens := form_tokens(analyzer.terms(form.text)))
-        ]
+        rows = [(number, tokens, weight) for number, known in enumerate(forms) for tokens, weight in known]
         self._forms = [tokens for _, tokens, _ in rows]
         self._weights = np.array([weight for *_, weight in rows], np.float32)
         owners = np.array([number for number, *_ in rows], np.int64)
-        self._starts = np.searchsorted(owners, np.arange(len(self.concepts) + 1))
+        self._starts = np.searchsorted(owners, np.arange(len(forms) + 1))
         self._index = LexicalIndex([{"form": FieldText(tokens, 1.0, 0.0)} for tokens in self._forms])
         self._worth = np.array([sum(map(self._index.rarity, tokens)) or 1.0 for tokens in self._forms], np.float32)
 
@@ -106,5 +101,5 @@ def concept_vectors(concepts: Sequence[Concept], embedder: Embedder | None) -> M
 
 
 def concept_text(concept: Concept) -> str:
-    """What is embedded of a concept: all its forms."""
-    return ", ".join(form.text for form in concept.forms)
+    """What is embedded of a concept: its first forms; more would blur it."""
+    return ", ".join(form.text for form in concept.forms[:_EMBEDDED_FORMS])

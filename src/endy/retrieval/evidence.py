@@ -119,6 +119,8 @@ class DenseEvidence:
     whole: Scores
     title: Scores
     passage: Scores
+    nearest: Scores
+    """The cosine of each section's nearest passage, as it is."""
     best_cosine: float
 
 
@@ -140,7 +142,7 @@ def dense_evidence(
     if len(last):
         passage[-1] = last.max()
     by_whole, by_title, by_passage = (standard(values, known) for values in (whole, title, passage))
-    return DenseEvidence(cosines, by_whole, by_title, by_passage, float(whole.max()))
+    return DenseEvidence(cosines, by_whole, by_title, by_passage, passage, float(whole.max()))
 
 
 def standard(values: Scores, known: NDArray[np.bool_]) -> Scores:

@@ -27,6 +27,9 @@ from endy.retrieval.senses import SenseEvidence, SenseIndex, WordVectors
 from endy.retrieval.vectors import LEADING_PIECES, Matrix
 
 CANDIDATES = 40
+ENOUGH_VECTORS = 0.9
+"""While a smaller share of the sections has vectors, all are found by words alone, which is fair to all."""
+
 EACH = 8
 """Every channel brings its best; agreement leaves about CANDIDATES different ones."""
 
@@ -272,7 +275,7 @@ def _stack(
 ) -> tuple[Matrix | None, NDArray[np.int64], NDArray[np.bool_]]:
     """All pieces in one float32 matrix, where each section's begin, and which sections have any.
 
-    The matrix is None where no section has vectors; one without gets zero rows, so that the others keep theirs.
+    The matrix is None where too few sections have vectors; one without gets zero rows, so that the others keep theirs.
     """
     matrices = [vectors.get(section.content_hash) for section in sections]
     known = np.array([matrix is not None for matrix in matrices], bool)
@@ -280,4 +283,5 @@ def _stack(
     nothing = np.zeros((LEADING_PIECES, width), np.float16)
     found = [nothing if matrix is None else matrix for matrix in matrices]
     offsets = np.concatenate([[0], np.cumsum([len(matrix) for matrix in found])]).astype(np.int64)
-    return (np.vstack(found).astype(np.float32) if width else None), offsets, known
+    enough = bool(width) and float(known.mean()) >= ENOUGH_VECTORS
+    return (np.vstack(found).astype(np.float32) if enough else None), offsets, known

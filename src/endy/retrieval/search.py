@@ -17,7 +17,7 @@ from endy.retrieval.section import Section
 from endy.retrieval.senses import WordVectors
 from endy.retrieval.spelling import Speller
 from endy.retrieval.vectors import Embedder
-from endy.retrieval.vocabulary import Concept, Vocabulary, one_word_forms
+from endy.retrieval.vocabulary import Concept, Vocabulary, analysed_forms, one_word_forms
 
 _HANGUL_WORDS = re.compile(r"[가-힣]{2,}")
 
@@ -140,8 +140,9 @@ class Language:
     ) -> "Language":
         whole = frozenset(one_word_forms(concepts) | set(own_words))
         analyzer = Analyzer(whole)
-        recall = ConceptIndex(concepts, analyzer, concept_vectors(concepts, embedder))
-        return cls(analyzer, Vocabulary(concepts, analyzer), recall, WordVectors.shipped(), whole, fusion)
+        forms = analysed_forms(concepts, analyzer)
+        recall = ConceptIndex(forms, concept_vectors(concepts, embedder))
+        return cls(analyzer, Vocabulary(concepts, forms), recall, WordVectors.shipped(), whole, fusion)
 
 
 def _repairable_words(index: SearchIndex, whole_words: frozenset[str]) -> set[str]:

@@ -85,17 +85,27 @@ def one_word_forms(concepts: Iterable[Concept]) -> set[str]:
     }
 
 
-class Vocabulary:
-    """Finds concepts in analysed questions."""
+AnalysedForms = list[tuple[tuple[str, ...], float]]
+"""The terms and the weight of each form of one concept."""
 
-    def __init__(self, concepts: Sequence[Concept], analyzer: Analyzer) -> None:
+
+def analysed_forms(concepts: Iterable[Concept], analyzer: Analyzer) -> list[AnalysedForms]:
+    """Per concept, the forms that say anything."""
+    return [
+        [(tokens, form.weight) for form in concept.forms if (tokens := form_tokens(analyzer.terms(form.text)))]
+        for concept in concepts
+    ]
+
+
+class Vocabulary:
+    """Finds concepts in analysed questions; `forms` are those of each concept."""
+
+    def __init__(self, concepts: Sequence[Concept], forms: Sequence[AnalysedForms]) -> None:
         self._concepts = list(concepts)
-        self._tokens: list[list[tuple[tuple[str, ...], float]]] = []
+        self._tokens = list(forms)
         self._by_token: dict[str, list[tuple[int, tuple[str, ...], float]]] = defaultdict(list)
-        for number, concept in enumerate(self._concepts):
-            forms = [(form_tokens(analyzer.terms(form.text)), form.weight) for form in concept.forms]
-            self._tokens.append([(tokens, weight) for tokens, weight in forms if tokens])
-            for tokens, weight in self._tokens[-1]:
+        for number, known in enumerate(self._tokens):
+            for tokens, weight in known:
                 self._by_token[tokens[0]].append((number, tokens, weight))
 
     def __len__(self) -> int:

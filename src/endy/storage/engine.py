@@ -37,7 +37,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
 def _postgresql(url: URL) -> AsyncEngine:
     if find_spec("asyncpg") is None:
         raise StartupError("DATABASE_URL: PostgreSQL 드라이버가 없어요. pip install asyncpg 를 실행해 주세요.")
-    return create_async_engine(url.set(drivername="postgresql+asyncpg"), pool_pre_ping=True)
+    return create_async_engine(url.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, hide_parameters=True)
 
 
 def _sqlite(url: URL) -> AsyncEngine:
@@ -52,7 +52,11 @@ def _sqlite(url: URL) -> AsyncEngine:
         raise StartupError(
             f"DATABASE_URL: {path} 파일을 쓸 수 없어요 ({reason}). 경로와 권한을 확인해 주세요."
         ) from None
-    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"))
+    # Without mode=rw, a file that vanishes while Endy runs would come back empty with the next connection.
+    existing = url.set(
+        drivername="sqlite+aiosqlite", database=path.absolute().as_uri(), query={"mode": "rw", "uri": "true"}
+    )
+    engine = create_async_engine(existing, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
@@ -63,13 +67,18 @@ def _prepare_file(path: Path) -> None:
     with closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as connection:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            # Taking the lock alone does not fail on a file that is open read-only.
-            connection.execute(f"PRAGMA user_version={connection.execute('PRAGMA user_version').fetchone()[0]}")
-            connection.execute("ROLLBACK")
+            try_write(connection)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
+
+
+def try_write(connection: sqlite3.Connection) -> None:
+    """Write and take it back. Raises sqlite3.Error if that cannot be done now."""
+    connection.execute("BEGIN IMMEDIATE")
+    # Taking the lock alone does not fail on a file that is open read-only.
+    connection.execute(f"PRAGMA user_version={connection.execute('PRAGMA user_version').fetchone()[0]}")
+    connection.execute("ROLLBACK")
 
 
 def _configure(connection: Any, _record: object) -> None:

@@ -1,7 +1,7 @@
 """Whose address a request comes from, believing X-Forwarded-For only as far as the proxies are trusted."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.requests import Request
 
@@ -9,27 +9,36 @@ Networks = Sequence[IPv4Network | IPv6Network]
 
 
 def client_address(request: Request, trusted: Networks) -> str:
-    """The nearest address that is not a trusted proxy; an IPv6 client counts as its /64."""
-    address = request.client.host if request.client else "unknown"
-    forwarded = [part.strip() for part in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
-    while forwarded and _trusted(address, trusted):
-        address = forwarded.pop() or address
+    """The nearest address that is not a trusted proxy; an IPv6 client counts as its /64.
+
+    What is no address ends the walk: then the last proxy that is known counts.
+    """
+    address = _parsed(request.client.host if request.client else "")
+    if address is None:
+        return "unknown"
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    for part in reversed([part.strip() for part in forwarded if part.strip()]):
+        nearer = _parsed(part)
+        if nearer is None or not any(address in network for network in trusted):
+            break
+        address = nearer
     return _neighbourhood(address)
 
 
-def _trusted(address: str, networks: Networks) -> bool:
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """Also with a port, as some proxies write it; an IPv4 address in IPv6 clothes is the IPv4 address."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
-        parsed = ip_address(address)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return any(parsed in network for network in networks)
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
-def _neighbourhood(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address[:64]
-    if parsed.version == 6 and parsed.ipv4_mapped is None:
-        return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
-    return str(parsed.ipv4_mapped or parsed) if parsed.version == 6 else str(parsed)
+def _neighbourhood(address: IPv4Address | IPv6Address) -> str:
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((int(address) >> 64 << 64, 64)))

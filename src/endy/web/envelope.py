@@ -8,15 +8,19 @@ from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endy.errors import EndyError, PayloadTooLarge
 from endy.limits.rate import RateState
 from endy.observability.metrics import Metrics
+from endy.privacy.masking import mask
 
 MAX_BODY = 256 * 1024
 
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _log = structlog.get_logger("endy.access")
 
 CONTENT_SECURITY_POLICY = (
@@ -30,6 +34,7 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 _HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 
@@ -53,15 +58,17 @@ class Envelope:
         await self._app(scope, receive, send)
 
     def finish(self, scope: Scope, status: int, seconds: float) -> None:
-        endpoint = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.requests.labels(scope["method"], endpoint, str(status)).inc()
+        # Mounted files have no route; where they are mounted names them.
+        endpoint = getattr(scope.get("route"), "path", scope.get("root_path") or "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._metrics.requests.labels(method, endpoint, str(status)).inc()
         self._metrics.response_seconds.labels(endpoint).observe(seconds)
         quiet = endpoint in ("/liveness", "/readiness", "/health", "/metrics", "/static")
         user = scope.get("state", {}).get("user")
         write = _log.debug if quiet else _log.info
         write(
             "request",
-            method=scope["method"],
+            method=method,
             route=endpoint,
             status=status,
             duration_ms=round(seconds * 1000, 1),
@@ -87,8 +94,7 @@ class _Exchange:
         self._send = send
         self._status = 0
         self._received = 0
-        given = Headers(scope=scope).get("x-request-id", "")
-        self._id = given if _WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
+        self._id = _request_id(Headers(scope=scope).get("x-request-id", ""))
 
     async def run(self) -> None:
         started = time.perf_counter()
@@ -99,6 +105,8 @@ class _Exchange:
             await self._envelope.serve(self._scope, self._take, self._give)
         except PayloadTooLarge as error:
             await self._refuse(error)
+        except ClientDisconnect:
+            _log.debug("client_left")
         except Exception as error:  # noqa: BLE001  the edge: nothing but our error format leaves
             self._envelope.failed(error)
             await self._refuse(EndyError())
@@ -137,11 +145,20 @@ class _Exchange:
     async def _refuse(self, error: EndyError) -> None:
         if self._status:
             return
-        body = json.dumps(error_body(error), ensure_ascii=False).encode()
+        body = json.dumps(error_body(error, self._id), ensure_ascii=False).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await self._give({"type": "http.response.start", "status": error.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
 
-def error_body(error: EndyError) -> dict[str, Any]:
-    return {"error": error.code, "message": error.message, "details": error.details}
+def error_body(error: EndyError, request_id: str) -> dict[str, Any]:
+    """The one format of errors; a fault of ours names the request, so that people can report it."""
+    named = {"request_id": request_id} if error.status >= 500 else {}
+    return {"error": error.code, "message": error.message, "details": error.details | named}
+
+
+def _request_id(given: str) -> str:
+    """The caller's id, else one of letters only: logs mask long numbers, and must show the id that was sent."""
+    if _WELL_FORMED.fullmatch(given) and mask(given) == given:
+        return given
+    return uuid.uuid4().hex.translate(_LETTERS)

@@ -9,6 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 from endy.accounts.models import User
 from endy.web.deps import SESSION_COOKIE, Services, SignedIn, session_token
 
+COOKIE_SECONDS = 400 * 24 * 3600
+"""As long as browsers allow. The server ends sessions; a shorter cookie would cut one off that is in use."""
+
 router = APIRouter(prefix="/api", tags=["계정"])
 
 
@@ -34,7 +37,7 @@ async def login(body: LoginBody, request: Request, response: Response, services:
     response.set_cookie(
         SESSION_COOKIE,
         token,
-        max_age=int(services.settings.session_timeout_hours * 3600),
+        max_age=COOKIE_SECONDS,
         httponly=True,
         samesite="lax",
         secure=services.settings.production,

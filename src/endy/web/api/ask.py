@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any
 
 import structlog
+from anyio import CancelScope
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
@@ -17,32 +17,30 @@ from endy.bootstrap import Services as BuiltServices
 from endy.errors import EndyError, UnsupportedMediaType
 from endy.web.deps import get_services, limited_asker
 from endy.web.envelope import error_body
-from endy.web.errors import validation_failed
+from endy.web.errors import is_json, note, validation_failed
+from endy.web.typed import is_blank, readable
 
 KEEP_ALIVE_SECONDS = 15.0
+
+_LINE_ENDS = str.maketrans("\t\r\n", "   ")
 
 router = APIRouter(prefix="/api", tags=["질문"])
 _answers = TypeAdapter(Answer)
 _log = structlog.get_logger(__name__)
 
 
-def _readable(text: str) -> str:
-    """Without control characters and lone surrogates; they have no meaning in a question."""
-    kept = "".join(" " if char in "\t\r\n" else char for char in text if char in "\t\r\n" or _visible(char))
-    if not kept.strip():
+def _one_line(text: str) -> str:
+    kept = readable(text).translate(_LINE_ENDS).strip()
+    if is_blank(kept):
         raise ValueError("질문을 적어 주세요")
-    return kept.strip()
-
-
-def _visible(char: str) -> bool:
-    return unicodedata.category(char) not in ("Cc", "Cs")
+    return kept
 
 
 class AskBody(BaseModel):
     """What is sent; the question is 1-500 characters after trimming."""
 
     question: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_readable)
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_one_line)
     ]
     conversation_id: Annotated[str, Field(max_length=64)] | None = None
     category: Annotated[str, Field(max_length=200)] | None = None
@@ -67,13 +65,13 @@ async def ask_stream(request: Request) -> StreamingResponse:
     """같은 답을 server-sent events로 보냅니다: meta, delta, done, error."""
     services = get_services(request)
     asker = await limited_asker(request, services)
-    events = _events(services, await _parse(request, asker))
+    events = _events(services, await _parse(request, asker), request.state.request_id)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 async def _parse(request: Request, asker: Asker) -> AskRequest:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if not is_json(request):
         raise UnsupportedMediaType
     try:
         body = AskBody.model_validate_json(await request.body())
@@ -82,39 +80,54 @@ async def _parse(request: Request, asker: Asker) -> AskRequest:
     return AskRequest(body.question, body.conversation_id or None, body.category or None, asker)
 
 
-async def _events(services: BuiltServices, request: AskRequest) -> AsyncIterator[bytes]:
+async def _events(services: BuiltServices, request: AskRequest, request_id: str) -> AsyncIterator[bytes]:
     try:
         async with aclosing(_with_keep_alive(services.ask.stream(request))) as events:
             async for event in events:
                 yield b": still here\n\n" if event is None else _encode(event)
     except EndyError as error:
-        yield _frame("error", json.dumps(error_body(error), ensure_ascii=False).encode())
+        note(services, error)
+        yield _error(error, request_id)
     except Exception as error:  # noqa: BLE001  the headers are gone: an event is the only way to say it
         services.metrics.errors.labels(type(error).__name__).inc()
         _log.exception("stream_failed")
-        yield _frame("error", json.dumps(error_body(EndyError()), ensure_ascii=False).encode())
+        yield _error(EndyError(), request_id)
 
 
 async def _with_keep_alive(events: AsyncIterator[StreamEvent]) -> AsyncGenerator[StreamEvent | None]:
-    """The events, and None whenever nothing came for a while; leaving cancels the work behind them."""
-    iterator = aiter(events)
-    while True:
-        coming = asyncio.ensure_future(anext(iterator, None))
-        try:
+    """The events, and None whenever nothing came for a while; leaving ends the work behind them."""
+    coming: asyncio.Future[StreamEvent | None] | None = None
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(events, None))
             while not (await asyncio.wait((coming,), timeout=KEEP_ALIVE_SECONDS))[0]:
                 yield None
             event = coming.result()
-        finally:
-            coming.cancel()
-        if event is None:
-            return
-        yield event
+            if event is None:
+                return
+            yield event
+    finally:
+        # A left client's scope cancels every await again; the end must be seen through all the same.
+        with CancelScope(shield=True):
+            await _end(coming, events)
+
+
+async def _end(coming: asyncio.Future[StreamEvent | None] | None, events: AsyncIterator[StreamEvent]) -> None:
+    if coming is not None:
+        coming.cancel()
+        await asyncio.wait((coming,))
+    if isinstance(events, AsyncGenerator):
+        await events.aclose()
 
 
 def _encode(event: StreamEvent) -> bytes:
     if isinstance(event.data, str):
         return _frame(event.name, json.dumps({"text": event.data}, ensure_ascii=False).encode())
     return _frame(event.name, _answers.dump_json(event.data))
+
+
+def _error(error: EndyError, request_id: str) -> bytes:
+    return _frame("error", json.dumps(error_body(error, request_id), ensure_ascii=False).encode())
 
 
 def _frame(name: str, data: bytes) -> bytes:

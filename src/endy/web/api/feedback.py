@@ -3,14 +3,15 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from endy.feedback.reasons import Reason
 from endy.web.deps import Admin, AnyAsker, Services
+from endy.web.typed import readable
 
 router = APIRouter(prefix="/api/feedback", tags=["평가"])
 
-Comment = Annotated[str, Field(max_length=1000)] | None
+Comment = Annotated[str, Field(max_length=1000), AfterValidator(readable)] | None
 
 
 class FeedbackBody(BaseModel):

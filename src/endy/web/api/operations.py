@@ -1,6 +1,7 @@
 """Health, readiness, liveness and metrics, for machines."""
 
 import hmac
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from endy import __version__
-from endy.errors import AuthenticationRequired, NotFound
+from endy.errors import AuthenticationRequired, NotFound, ServiceUnavailable
 from endy.web.deps import Services
 
 router = APIRouter(tags=["운영"])
@@ -52,5 +53,7 @@ async def metrics(request: Request, services: Services) -> Response:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), settings.metrics_token.get_secret_value().encode()):
             raise AuthenticationRequired
-    services.metrics.active_users.set(await services.accounts.active_users())
+    # The alarms about a database that is away are fed from here.
+    with suppress(ServiceUnavailable):
+        services.metrics.active_users.set(await services.accounts.active_users())
     return Response(services.metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,258 @@
+"""USERS_FILE: whatever is wrong with it, the last good users stay and the wrong entry is named."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import structlog
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from endy.accounts.service import AccountService
+from endy.accounts.users_file import UsersFileError, read_users
+from endy.errors import AuthenticationFailed, ServiceUnavailable
+from endy.settings import Settings
+from endy.storage.engine import create_engine
+from endy.storage.migrations import upgrade
+
+KIM = {"employee_id": "2024001", "name": "김철수", "department": "개발팀", "email": "a@encar.example", "role": "admin"}
+PARK = {"employee_id": "2024003", "name": "박민수", "department": "IT팀", "email": "b@encar.example", "role": "user"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        _env_file=None,
+        database_url=f"sqlite:///{tmp_path}/endy.db",
+        users_file=tmp_path / "users.json",
+        log_file=tmp_path,
+    )
+
+
+@pytest.fixture
+async def engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(settings)
+    await upgrade(engine)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def accounts(engine: AsyncEngine, settings: Settings) -> AccountService:
+    """With both people in place."""
+    write(settings.users_file, [KIM, PARK])
+    service = AccountService(engine, settings)
+    assert await service.sync_users()
+    return service
+
+
+def write(path: Path, users: object) -> None:
+    path.write_text(json.dumps({"users": users}, ensure_ascii=False), encoding="utf-8")
+
+
+async def may_enter(accounts: AccountService, person: dict[str, str]) -> bool:
+    try:
+        await accounts.login(person["employee_id"], person["name"], None)
+    except AuthenticationFailed:
+        return False
+    return True
+
+
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "JSON"),
+    "half written": (json.dumps({"users": [KIM, PARK]}).encode()[:-40], "JSON"),
+    "no JSON": (b"employee_id,name\n2024001,x", "JSON"),
+    "a list": (json.dumps([KIM]).encode(), "JSON"),
+    "no users": (b'{"people": []}', "JSON"),
+    "users as an object": (b'{"users": {"2024001": {}}}', "목록"),
+    "null": (b"null", "JSON"),
+    "very deep": (b'{"users": ' + b"[" * 100_000, "JSON"),
+    "CP949": (json.dumps({"users": [KIM]}, ensure_ascii=False).encode("cp949"), "읽을 수 없어요"),
+    "binary": (bytes(range(256)) * 10, "읽을 수 없어요"),
+    "entry is text": (json.dumps({"users": [KIM, "박민수"]}).encode(), "2번째"),
+    "number as a number": (json.dumps({"users": [KIM, PARK | {"employee_id": 2024003}]}).encode(), "2번째"),
+    "no name": (json.dumps({"users": [{**KIM, "name": "  "}, PARK]}).encode(), "1번째 사용자의 name"),
+    "unknown role": (json.dumps({"users": [KIM, PARK | {"role": "root"}]}).encode(), "2번째 사용자의 role"),
+    "long number": (json.dumps({"users": [KIM | {"employee_id": "9" * 33}]}).encode(), "1번째 사용자의 employee_id"),
+    "lone surrogate": (b'{"users": [{"employee_id": "1", "name": "\\ud800"}]}', "1번째 사용자의 name"),
+    "a number twice": (json.dumps({"users": [KIM, PARK, KIM | {"name": "다른 사람"}]}).encode(), "1번째와 3번째"),
+    "a number twice with spaces": (json.dumps({"users": [KIM, KIM | {"employee_id": " 2024001 "}]}).encode(), "2번째"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_is_wrong_is_named(tmp_path: Path, kind: str) -> None:
+    """One Korean line with the file, the entry and the field; no value, no number, no traceback."""
+    content, says = BROKEN[kind]
+    (tmp_path / "users.json").write_bytes(content)
+    with pytest.raises(UsersFileError) as caught:
+        read_users(tmp_path / "users.json")
+    message = str(caught.value)
+    assert message.startswith("users.json: ")
+    assert says in message
+    assert "\n" not in message
+    assert "2024" not in message
+    assert str(tmp_path) not in message
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_a_broken_file_keeps_the_last_good_users(accounts: AccountService, settings: Settings, kind: str) -> None:
+    """Everybody who could sign in still can, sessions go on, and the log names the entry once."""
+    _, token = await accounts.login("2024003", "박민수", None)
+    settings.users_file.write_bytes(BROKEN[kind][0])
+    with structlog.testing.capture_logs() as logs:
+        assert [await accounts.sync_users() for _ in range(3)] == [False, False, False]
+    assert [(entry["event"], BROKEN[kind][1] in entry["problem"]) for entry in logs] == [("users_file_unusable", True)]
+    assert await may_enter(accounts, KIM)
+    assert await accounts.user_of(token) is not None
+
+
+async def test_the_mended_file_counts(accounts: AccountService, settings: Settings) -> None:
+    """After a broken one, the next good file is taken, and the people in it are the people."""
+    settings.users_file.write_text("{", encoding="utf-8")
+    await accounts.sync_users()
+    write(settings.users_file, [KIM])
+    assert await accounts.sync_users()
+    assert (await may_enter(accounts, KIM), await may_enter(accounts, PARK)) == (True, False)
+
+
+@pytest.mark.parametrize("how", ["missing", "folder"])
+async def test_a_file_that_is_away_takes_nobodys_access(accounts: AccountService, settings: Settings, how: str) -> None:
+    """Deleted, as during a replacement, or something else in its place: nobody loses anything."""
+    settings.users_file.unlink()
+    if how == "folder":
+        settings.users_file.mkdir()
+    assert not await accounts.sync_users()
+    assert await may_enter(accounts, PARK)
+
+
+async def test_an_older_file_that_is_put_back_is_noticed(accounts: AccountService, settings: Settings) -> None:
+    """With the time and size of the one before, as a restore leaves it: the content differs, so it counts."""
+    stat = settings.users_file.stat()
+    same_size = settings.users_file.read_text(encoding="utf-8").replace('"user"', '"boss"').replace("박민수", "박민호")
+    settings.users_file.write_text(same_size.replace('"boss"', '"user"'), encoding="utf-8")
+    utime(settings.users_file, stat.st_mtime_ns)
+    assert settings.users_file.stat().st_size == stat.st_size
+    assert await accounts.sync_users()
+    assert await may_enter(accounts, PARK | {"name": "박민호"})
+
+
+def utime(path: Path, nanoseconds: int) -> None:
+    os.utime(path, ns=(nanoseconds, nanoseconds))
+
+
+async def test_an_unchanged_file_is_not_read_again(accounts: AccountService) -> None:
+    """The look every two seconds costs nothing while nothing happens."""
+    assert [await accounts.sync_users() for _ in range(3)] == [False, False, False]
+
+
+async def test_a_database_fault_is_no_reason_to_forget(
+    accounts: AccountService, engine: AsyncEngine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the new users cannot be stored they are tried again, and then they are there."""
+    monkeypatch.setattr("endy.accounts.service.POLL_SECONDS", 0.02)
+
+    def refuse(connection: object) -> None:
+        connection.exec_driver_sql("PRAGMA query_only=ON")  # type: ignore[attr-defined]
+
+    def allow(connection: object) -> None:
+        connection.exec_driver_sql("PRAGMA query_only=OFF")  # type: ignore[attr-defined]
+
+    event.listen(engine.sync_engine, "begin", refuse)
+    write(settings.users_file, [KIM])
+    with pytest.raises(ServiceUnavailable):
+        await accounts.sync_users()
+    accounts.start()
+    await asyncio.sleep(0.1)
+    event.remove(engine.sync_engine, "begin", refuse)
+    event.listen(engine.sync_engine, "begin", allow)
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if not await may_enter(accounts, PARK):
+            break
+    await accounts.stop()
+    assert (await may_enter(accounts, KIM), await may_enter(accounts, PARK)) == (True, False)
+
+
+async def test_who_is_deleted_while_signing_in_stays_out(
+    accounts: AccountService, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verifying a password takes a while; whoever is removed or changed meanwhile gets no session, and no fault."""
+
+    async def removed_meanwhile(*_: object) -> bool:
+        monkeypatch.undo()
+        await accounts.sync_users()
+        return True
+
+    write(settings.users_file, [KIM, PARK | {"password_hash": "$argon2id$old"}])
+    await accounts.sync_users()
+    write(settings.users_file, [KIM])
+    monkeypatch.setattr("endy.accounts.service.asyncio.to_thread", removed_meanwhile)
+    with pytest.raises(AuthenticationFailed):
+        await accounts.login("2024003", None, "any")
+
+
+async def test_everything_changes_together_or_not_at_all(
+    accounts: AccountService, engine: AsyncEngine, settings: Settings
+) -> None:
+    """A fault after the first row leaves the old users as they were."""
+
+    def fail_on_second(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT INTO users"):
+            raise RuntimeError("in the middle")
+
+    event.listen(engine.sync_engine, "before_cursor_execute", fail_on_second)
+    write(settings.users_file, [KIM | {"name": "바뀐 이름"}, PARK | {"employee_id": "2024009"}])
+    with pytest.raises(RuntimeError):
+        await accounts.sync_users()
+    assert await may_enter(accounts, KIM)
+    assert await may_enter(accounts, PARK)
+
+
+def test_what_people_write_by_hand_is_understood(tmp_path: Path) -> None:
+    """A byte order mark, spaces, further fields and a missing role: an ordinary user."""
+    path = tmp_path / "users.json"
+    person = {"employee_id": " 2024005 ", "name": " 최하나 ", "hired": "2024-01-01"}
+    path.write_text(json.dumps({"users": [person], "note": "손으로 씀"}), encoding="utf-8-sig")
+    (entry,) = read_users(path)
+    assert (entry.user.employee_id, entry.user.name, entry.user.role) == ("2024005", "최하나", "user")
+    assert entry.password_hash is None
+
+
+def test_ten_thousand_people_are_read_quickly(tmp_path: Path) -> None:
+    """Looking for repeated numbers does not compare everybody with everybody."""
+    people = [PARK | {"employee_id": str(3_000_000 + number)} for number in range(10_000)]
+    write(tmp_path / "users.json", [*people, people[0]])
+    with pytest.raises(UsersFileError, match="1번째와 10001번째"):
+        read_users(tmp_path / "users.json")
+
+
+async def test_a_changed_password_ends_the_sessions_of_the_old_one(
+    accounts: AccountService, settings: Settings
+) -> None:
+    """Whoever knew the old password is out; a changed department leaves the session and counts at once."""
+    _, mine = await accounts.login("2024003", "박민수", None)
+    write(settings.users_file, [KIM, PARK | {"department": "총무팀"}])
+    await accounts.sync_users()
+    user = await accounts.user_of(mine)
+    assert user is not None
+    assert user.department == "총무팀"
+    write(settings.users_file, [KIM, PARK | {"password_hash": "$argon2id$new"}])
+    await accounts.sync_users()
+    assert await accounts.user_of(mine) is None
+
+
+async def test_nothing_of_a_password_reaches_an_error(engine: AsyncEngine, settings: Settings) -> None:
+    """A database error names the statement without its values."""
+    write(settings.users_file, [PARK | {"password_hash": "$argon2id$secret"}])
+    refuse = "CREATE TRIGGER refuse BEFORE INSERT ON users BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(refuse)
+    with pytest.raises(IntegrityError, match="refused") as caught:
+        await AccountService(engine, settings).sync_users()
+    assert "secret" not in str(caught.value)
+    assert "박민수" not in str(caught.value)
