@@ -17,6 +17,9 @@ Judge = Callable[[SearchResult], float]
 _ALONE = 0.15
 """How much surer the question alone must be before earlier turns are left out."""
 
+JOINED = 2
+"""Turns that a follow-up is read with at most: what it is about is often said two turns before."""
+
 STRANGE = 0.7
 """What a joined reading keeps if its section holds none of the follow-up's own nouns: the subject has changed."""
 
@@ -30,17 +33,21 @@ def search_with_turns(
     audiences: frozenset[str],
     category: str | None,
 ) -> tuple[SearchResult, float]:
-    """The better reading of a follow-up, alone or joined to the turn before, with its probability."""
+    """The best reading of a follow-up, alone or joined to the turn or two before, with its probability."""
     alone = searcher.search(question, audiences, category)
     probability = judge(alone)
     if not turns:
         return alone, probability
-    repaired = searcher.reader.repair(f"{turns[-1]} {question}")
     leans = bool(_LEANS.match(question))
-    joined = searcher.search_read(searcher.reader.read(repaired), repaired, audiences, category)
-    together = judge(joined)
-    if not leans:
-        together *= (1 - offtopic(alone)) * (1.0 if _speaks_of(alone.query, joined) else STRANGE)
+    together, joined = -1.0, alone
+    for count in range(1, min(JOINED, len(turns)) + 1):
+        repaired = searcher.reader.repair(" ".join((*turns[-count:], question)))
+        found = searcher.search_read(searcher.reader.read(repaired), repaired, audiences, category)
+        likely = judge(found)
+        if not leans:
+            likely *= (1 - offtopic(alone)) * (1.0 if _speaks_of(alone.query, found) else STRANGE)
+        if likely > together:
+            together, joined = likely, found
     lead = 2 * _ALONE if leans else _ALONE
     return (alone, probability) if probability > together + lead else (joined, together)
 
