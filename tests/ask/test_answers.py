@@ -29,13 +29,19 @@ PARKING = [
     section("임직원 주차", "임직원은 지하 2층에 세워요.\n\n문의: 총무팀 (내선 3300)", path=("주차",)),
     section("방문객 주차", "방문객은 지하 1층에 세워요. 두 시간까지 무료예요.", path=("주차",)),
 ]
+TRIPS = section(
+    "출장 일비",
+    "| 지역 | 일비 |\n|---|---|\n| 서울 | 1만 원 |\n| 부산 | 2만 원 |\n"
+    "| 제주 | 3만 원 |\n| 일본 | 7만 원 |\n\n다녀와서 신청해요.",
+    path=("출장",),
+)
 
 
 @pytest.fixture
 async def service(tmp_path: Path, language: Language) -> AsyncIterator[AskService]:
     engine = create_engine(Settings(_env_file=None, database_url=f"sqlite:///{tmp_path}/endy.db"))
     await upgrade(engine)
-    searcher = Searcher([*SECTIONS, *PARKING], {}, language, None, 1)
+    searcher = Searcher([*SECTIONS, *PARKING, TRIPS], {}, language, None, 1)
     asking = AskService(QuestionLog(engine), lambda: searcher, Confidence.shipped(), OffTopic(None), Metrics())
     asking.engine = engine  # type: ignore[attr-defined]
     yield asking
@@ -76,6 +82,16 @@ async def test_steps_come_whole_and_tables_with_their_head(service: AskService) 
     assert "1. 헬프온" in steps.answer
     assert "2. IT팀" in steps.answer
     assert "| 사유 | 일수 |" in table.answer
+
+
+async def test_of_a_table_the_row_asked_for_is_shown(service: AskService) -> None:
+    """One row stands out, the others stay in the source; asked in general, the table comes whole."""
+    one = await service.ask(AskRequest("제주 출장 일비 얼마예요?"))
+    every = await service.ask(AskRequest("출장 일비 알려 주세요"))
+    assert "| 제주 | 3만 원 |" in one.answer
+    assert "일본" not in one.answer
+    assert "다녀와서 신청해요" in one.answer
+    assert all(region in every.answer for region in ("서울", "부산", "제주", "일본"))
 
 
 async def test_an_english_question_is_framed_in_english(service: AskService) -> None:

@@ -7,6 +7,7 @@ from endy.ask.models import Answer, Choice, Source
 from endy.ask.render import to_html
 from endy.retrieval.passages import plain
 from endy.retrieval.search import Hit, SearchResult
+from endy.retrieval.section import Section
 
 SOURCES = 5
 RELATED = 5
@@ -81,6 +82,12 @@ def _related(result: SearchResult, verdict: Verdict, korean: bool) -> tuple[str,
 
 def _choices(result: SearchResult, korean: bool) -> tuple[Choice, ...]:
     return tuple(
-        Choice(plain(hit.section.title), wording.about(" ".join(hit.section.heading_path[-2:]), korean), hit.section.id)
+        Choice(plain(hit.section.title), wording.about(_name(hit.section), korean), hit.section.id)
         for hit in result.hits[:CHOICES]
     )
+
+
+def _name(section: Section) -> str:
+    """The title, with the heading above it where that says more."""
+    *above, title = section.heading_path[-2:] or (section.title,)
+    return title if not above or above[0] in title else f"{above[0]} {title}"

@@ -24,6 +24,12 @@ _INTENT = 0.25
 LEAST = 220
 """Characters shown at least, so that a sentence does not stand without what it refers to."""
 
+CLEAR = 0.25
+"""A table row that leads the others by so much is the one asked for: the others stay in the source."""
+
+FEW_ROWS = 3
+"""Tables up to so many rows are shown as they are."""
+
 _FIRST = 0.06
 _KEEP = 0.35
 
@@ -43,9 +49,13 @@ def extract(question: str, hit: Hit) -> Extract:
         return Extract(hit.section.text, hit.section.text)
     scores = _scores(question, hit, passages)
     best = int(np.argmax(scores))
+    beside = _rows_beside(scores, passages)
     if len(hit.section.text) <= WHOLE_SECTION or hit.section.kind == "faq":
-        return Extract(_CONTACT_LINE.sub("", hit.section.text).strip(), passages[best].text)
-    chosen = _choose(scores, passages)
+        if not beside:
+            return Extract(_CONTACT_LINE.sub("", hit.section.text).strip(), passages[best].text)
+        chosen = {i for i, passage in enumerate(passages) if not _CONTACT_LINE.match(passage.text)} - beside
+    else:
+        chosen = _choose(scores, passages) - beside
     return Extract(_markdown([passages[i] for i in sorted(chosen)]), passages[best].text)
 
 
@@ -72,6 +82,17 @@ def _choose(scores: np.ndarray, passages: Sequence[Passage]) -> set[int]:
         chosen |= group
         spent += cost
     return chosen
+
+
+def _rows_beside(scores: np.ndarray, passages: Sequence[Passage]) -> set[int]:
+    """Rows of tables in which another row clearly is the one asked for."""
+    beside: set[int] = set()
+    for block in {passage.block for passage in passages if passage.kind == "row"}:
+        rows = [i for i, passage in enumerate(passages) if passage.block == block]
+        leading = max(float(scores[i]) for i in rows)
+        if len(rows) > FEW_ROWS and leading == scores.max():
+            beside |= {i for i in rows if scores[i] < leading - CLEAR}
+    return beside
 
 
 def _steps_around(index: int, passages: Sequence[Passage]) -> set[int]:
