@@ -28,7 +28,7 @@ from endy.evaluation.questions import load_questions
 from endy.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-CONNECTIONS = 8
+CONNECTIONS = 64
 BARE = """
 from fastapi import FastAPI
 import sys, uvicorn

@@ -173,7 +173,8 @@ class AskService:
             opens_conversation=conversation.new,
         )
         try:
-            await asyncio.wait_for(self._log.add(asked), STORE_SECONDS)
+            async with asyncio.timeout(STORE_SECONDS):
+                await self._log.add(asked)
         except (ServiceUnavailable, TimeoutError) as error:
             # The answer is there: that it cannot be noted is no reason to withhold it.
             self._metrics.errors.labels("QuestionNotStored").inc()

@@ -6,6 +6,7 @@ _WIDE = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0D: "-", 0xFF
 _DASHES_AND_SPACES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-") | dict.fromkeys([0xA0, 0x3000], " ")
 _PLAIN = _WIDE | _DASHES_AND_SPACES
 
+_MAYBE = re.compile(r"[\d@＠]|%40")
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
 _RESIDENT = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ -]{0,3}[1-8]\d{6}(?!\d)")
 _CARD = re.compile(r"(?<!\d)\d{4}[ -]?(?:\d{4}[ -]?\d{4}[ -]?\d{3,4}|\d{6}[ -]?\d{5})(?!\d)")
@@ -19,7 +20,7 @@ _DATE_LIKE = re.compile(r"(?:19|20)\d{2}-\d{1,2}-\d{1,4}$")
 
 def mask(text: str) -> str:
     """The text with personal data replaced by labels such as [이메일]; everything else stays as it is."""
-    if not any(char.isdigit() or char in "@＠" for char in text):
+    if not _MAYBE.search(text):
         return text
     readable = text.translate(_PLAIN)
     masked = _EMAIL.sub("[이메일]", readable)

@@ -8,6 +8,8 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 def readable(text: str) -> str:
     """Without control characters (except tabs and line ends) and lone surrogates; they have no meaning."""
+    if text.isprintable():
+        return text
     return "".join(char for char in text if char in "\t\r\n" or unicodedata.category(char) not in ("Cc", "Cs"))
 
 
