@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := src
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench eval fit lock clean
+.PHONY: help install run test check bench speed eval fit lock clean
 
 help: ## 이 목록을 보여 줍니다
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -43,8 +43,11 @@ check: $(VENV)/.dev ## 형식, 타입, 구조, 문서를 몇 초 만에 검사�
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_architecture.py tests/test_documents.py
 
-bench: $(VENV)/.bench ## 품질과 속도를 다른 방법과 나란히 잽니다
+bench: $(VENV)/.bench ## 품질을 다른 방법과 나란히 잽니다
 	$(BIN)/python -m benchmarks.compare
+
+speed: $(VENV)/.bench ## 속도와 메모리를 잽니다 (몇 분)
+	$(BIN)/python -m benchmarks.speed
 
 eval: install ## 예시 지식에 황금 질문을 모두 물어봅니다
 	$(BIN)/python -m endy eval benchmarks/golden/*.jsonl --docs knowledge/docs --faq knowledge/faq.json

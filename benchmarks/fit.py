@@ -38,7 +38,7 @@ HIDDEN = 0.5
 KIND = {"unanswerable-near": 3.0, "unanswerable-off": 0.0}
 """Weights in the confidence fit: near misses are few and matter most; off-topic questions have their own model."""
 
-REFUSED_THOUGH_RIGHT = 0.07
+REFUSED_THOUGH_RIGHT = 0.1
 CAUGHT_BY_MISTAKE = 0.02
 SHARE = {"korquad": 0.15}
 """Weight of a question by knowledge base; encyclopaedia questions must not outvote employees'."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from endy.retrieval.analysis import Analyzer, bigrams, normalise
 from endy.retrieval.search import Language, Searcher
-from endy.retrieval.vocabulary import Vocabulary, VocabularyError, parse_vocabulary
+from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, Vocabulary, VocabularyError, analysed_forms, parse_vocabulary
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,8 @@ def test_bigrams_ignore_spacing() -> None:
 def test_a_concept_is_found_by_any_of_its_forms() -> None:
     """The question's words lead to the other ways to say the same."""
     analyzer = Analyzer()
-    vocabulary = Vocabulary(parse_vocabulary("퇴사 = 사직, 회사를 그만두다, resign"), analyzer)
+    concepts = parse_vocabulary("퇴사 = 사직, 회사를 그만두다, resign")
+    vocabulary = Vocabulary(concepts, analysed_forms(concepts, analyzer))
     (found,) = vocabulary.expand(analyzer.terms("회사를 그만두려면 언제 말해요"))
     assert found.head == "퇴사"
     assert ("사직",) in {alternative.tokens for alternative in found.alternatives}
@@ -82,6 +83,7 @@ def test_a_broken_vocabulary_line_is_named(line: str) -> None:
 def test_concepts_are_recalled_without_their_name(language: Language) -> None:
     """A situation brings up its concept although no formal word is said."""
     recalled = language.concepts.recall(language.analyzer.terms("할머니가 돌아가셨어요"))
-    heads = {language.concepts.concepts[found.number].head for found in recalled}
+    shipped = parse_vocabulary(SHIPPED_VOCABULARY.read_text(encoding="utf-8"))
+    heads = {shipped[found.number].head for found in recalled}
     assert "조의휴가" in heads
     assert sum(found.part for found in recalled) == pytest.approx(1.0, abs=1e-5)

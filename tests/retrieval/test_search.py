@@ -7,6 +7,7 @@ from endy.retrieval.evidence import FEATURES
 from endy.retrieval.lexical import FieldText, LexicalIndex
 from endy.retrieval.passages import sentences, split_passages
 from endy.retrieval.search import Language, Searcher
+from endy.retrieval.senses import UNRELATED, WordVectors
 from tests.retrieval.conftest import SECTIONS, section
 
 
@@ -77,6 +78,22 @@ def test_vectors_rank_sections_without_a_common_word(language: Language, missing
         vectors[one.content_hash] = np.tile(np.eye(384, dtype=np.float16)[0 if number == 2 else 1], (pieces, 1))
     searcher = Searcher(SECTIONS, vectors, language, OneDirection())  # type: ignore[arg-type]
     assert searcher.search("쿠쿠루쿠쿠").hits[0].section.title == "노트북 교체"
+
+
+def test_while_most_vectors_are_missing_nobody_s_count(language: Language) -> None:
+    """A section is not favoured for having been embedded first."""
+    vectors = {SECTIONS[2].content_hash: np.tile(np.eye(384, dtype=np.float16)[0], (4, 1))}
+    searcher = Searcher(SECTIONS, vectors, language, OneDirection())  # type: ignore[arg-type]
+    assert searcher.search("연차 이월").hits[0].section.title == "연차 이월"
+    assert searcher.search("쿠쿠루쿠쿠").evidence.dense is None  # type: ignore[union-attr]
+
+
+def test_words_that_are_used_alike_find_each_other(language: Language) -> None:
+    """A word that neither the section nor the vocabulary's concept holds still leads there by its sense."""
+    words = WordVectors.shipped()
+    borrow, rental, kimchi = words.vectors(words.rows(["빌리다", "대여", "김치"]))
+    assert borrow @ rental > UNRELATED > borrow @ kimchi
+    assert not words.vectors(words.rows(["쿠쿠루쿠쿠"])).any()
 
 
 def test_an_impact_never_exceeds_the_rarity() -> None:

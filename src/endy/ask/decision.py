@@ -65,6 +65,9 @@ NOUN = 0.8
 
 MANY_NOUNS = 8.0
 
+GROUNDS = 0.15
+"""Share of the question that a section must say in any words to be trusted fully without vectors."""
+
 _COLUMN = {name: index for index, name in enumerate(FEATURES)}
 
 Verdict = Literal["answered", "no_answer", "clarify"]
@@ -176,7 +179,11 @@ class Confidence:
             return 0.0
         weights = self.weights if result.evidence.dense is not None else self.lexical_weights
         logit = sum(weight * value for weight, value in zip(weights, signals(result), strict=True))
-        return _sigmoid(logit)
+        if result.evidence.dense is not None:
+            return _sigmoid(logit)
+        # By words alone, a section that says next to nothing of the question has nothing to stand on.
+        said = float(sum(result.hits[0].features[_COLUMN[name]] for name in ("related", "concept_words")))
+        return _sigmoid(logit) * min(1.0, said / GROUNDS)
 
     def chance_offtopic(self, result: SearchResult, closeness: float) -> float:
         """Probability, 0-1, that no company's knowledge answers; `closeness` is to the off-topic examples.

@@ -27,7 +27,7 @@ from endy.retrieval.senses import SenseEvidence, SenseIndex, WordVectors
 from endy.retrieval.vectors import LEADING_PIECES, Matrix
 
 CANDIDATES = 40
-ENOUGH_VECTORS = 0.9
+ENOUGH_VECTORS = 0.75
 """While a smaller share of the sections has vectors, all are found by words alone, which is fair to all."""
 
 EACH = 8
