@@ -37,15 +37,19 @@ def main() -> None:
     options = parser.parse_args()
     settings = Settings(_env_file=None)
     if options.korquad:
-        sections = load_corpus(options.korquad / "corpus.jsonl")
+        source = options.korquad / "corpus.jsonl"
+        sections = load_corpus(source)
         questions = load_questions(options.korquad / "questions.jsonl")
     else:
+        source = Path("knowledge/docs")
         sections = load_knowledge(settings)
         paths = sorted((ROOT / "benchmarks/golden").glob("*.jsonl"))
         questions = [question for path in paths for question in load_questions(path)]
     asked = [question for question in questions if question.relevant][: options.limit]
     table = Table("방법", "첫째", "3위 안", "10위 안", "ms/질문", title=f"섹션 {len(sections)}개, 질문 {len(asked)}개")
+    console = Console(width=100)
     for name, build in PEERS.items():
+        console.print(f"[dim]{name} …")
         try:
             rank = build([_text(section) for section in sections])
         except ImportError as error:
@@ -53,8 +57,10 @@ def main() -> None:
             continue
         table.add_row(name, *_measure(rank, sections, asked))
     for name, embeddings in (("Endy, 낱말만", "none"), ("Endy", "local")):
-        table.add_row(name, *_measure_endy(settings.model_copy(update={"embeddings": embeddings}), sections, asked))
-    Console(width=100).print(table)
+        console.print(f"[dim]{name} …")
+        mine = settings.model_copy(update={"embeddings": embeddings})
+        table.add_row(name, *_measure_endy(mine, sections, asked, store_for(str(source))))
+    console.print(table)
 
 
 def _text(section: Section) -> str:
@@ -121,9 +127,11 @@ def _measure(rank: Rank, sections: Sequence[Section], asked: Sequence[EvalQuesti
     return _cells(ranks, seconds)
 
 
-def _measure_endy(settings: Settings, sections: list[Section], asked: Sequence[EvalQuestion]) -> list[str]:
+def _measure_endy(settings: Settings, sections: list[Section], asked: Sequence[EvalQuestion], store: Path) -> list[str]:
+    """`store` holds the vectors that `endy eval` of the same knowledge keeps."""
+
     async def measure() -> list[str]:
-        async with answering(settings, sections, ROOT / store_for(f"compare {len(sections)}")) as service:
+        async with answering(settings, sections, store) as service:
             started = time.perf_counter()
             outcomes = await run(service, [replace(question, must_include=()) for question in asked])
             ranks = [LISTED if outcome.rank is None else outcome.rank for outcome in outcomes]
