@@ -154,7 +154,10 @@ def _ask(server: Server, question: str) -> float:
 
 
 def _latencies(server: Server, questions: Sequence[str]) -> tuple[list[float], list[float]]:
-    """Seconds of each question over one kept connection, and of its embedding alone, turn by turn."""
+    """Seconds of each question over one kept connection, then of each one's embedding alone.
+
+    One after the other: the threads of two models at once would only wait for each other.
+    """
     embedder = build_embedder(Settings(_env_file=None))
     assert embedder is not None
     asked, embedded = [], []
@@ -163,9 +166,10 @@ def _latencies(server: Server, questions: Sequence[str]) -> tuple[list[float], l
             started = time.perf_counter()
             client.post("/api/ask", json={"question": question}).raise_for_status()
             asked.append(time.perf_counter() - started)
-            started = time.perf_counter()
-            embedder.query(question)
-            embedded.append(time.perf_counter() - started)
+    for question in questions:
+        started = time.perf_counter()
+        embedder.query(question)
+        embedded.append(time.perf_counter() - started)
     return asked, embedded
 
 
