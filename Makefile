@@ -41,6 +41,7 @@ check: $(VENV)/.dev ## 형식, 타입, 구조, 문서를 몇 초 만에 검사�
 	$(BIN)/ruff check src tests benchmarks run.py
 	$(BIN)/ruff format --check src tests benchmarks run.py
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src run.py
 	$(BIN)/python -m pytest tests/test_architecture.py tests/test_documents.py
 
 bench: $(VENV)/.bench ## 품질을 다른 방법과 나란히 잽니다

@@ -25,7 +25,7 @@ from endy.retrieval.concepts import SHIPPED_VECTORS as CONCEPT_FILE
 from endy.retrieval.concepts import concept_text
 from endy.retrieval.evidence import FEATURES, Evidence
 from endy.retrieval.fusion import CONTEXT, FUSION_FILE, Fusion, context
-from endy.retrieval.search import Searcher
+from endy.retrieval.search import View
 from endy.retrieval.shipped import ship_vectors, shipped_for
 from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, parse_vocabulary
 from endy.settings import Settings
@@ -101,19 +101,19 @@ def _cases(company: Company, dense: bool) -> list[Case]:
     for number, question in enumerate(company.questions):
         if not question.relevant:
             continue
-        evidence = _evidence(company.searcher, question, dense)
-        ids = [company.searcher.index.sections[int(i)].id for i in evidence.candidates]
+        evidence = _evidence(company.view, question, dense)
+        ids = [company.view.index.sections[int(i)].id for i in evidence.candidates]
         right = np.array([section in question.relevant for section in ids])
         weight = SHARE.get(company.name, 1.0)
         cases.append(Case(company.name, question, evidence, right, weight, number % FOLDS))
     return cases
 
 
-def _evidence(searcher: Searcher, question: EvalQuestion, dense: bool) -> Evidence:
+def _evidence(view: View, question: EvalQuestion, dense: bool) -> Evidence:
     asked = " ".join((*question.turns[-1:], question.question))
-    query = searcher.reader.read(searcher.reader.repair(asked))
+    query = view.reader.read(view.reader.repair(asked))
     query = query if dense else replace(query, vector=None)
-    return searcher.index.evidence(query, searcher.visible(frozenset()))
+    return view.index.evidence(query, view.everything)
 
 
 def _fit_fusion(cases: Sequence[Case]) -> Array:
@@ -176,7 +176,7 @@ def _fit_confidence(companies: Sequence[Company], cases: Sequence[Case], dense: 
                 if number % FOLDS != fold:
                     continue
                 for hidden in (False, True) if question.relevant else (False,):
-                    found = _signals(company.searcher, fusion, question, hidden, dense)
+                    found = _signals(company.view, fusion, question, hidden, dense)
                     if found is None:
                         continue
                     rows.append(found[0])
@@ -209,8 +209,8 @@ def _fit_offtopic(companies: Sequence[Company]) -> Array:
     leads: dict[bool, list[float]] = {True: [], False: []}
     for company in companies:
         for question in company.questions:
-            query = company.searcher.reader.read(" ".join((*question.turns[-1:], question.question)))
-            dense = company.searcher.index.evidence(query, company.searcher.visible(frozenset())).dense
+            query = company.view.reader.read(" ".join((*question.turns[-1:], question.question)))
+            dense = company.view.index.evidence(query, company.view.everything).dense
             assert dense is not None
             if question.relevant or question.kind == "unanswerable-off":
                 leads[bool(question.relevant)].append(offtopic_lead(dense, offtopic.closeness(query.vector)))
@@ -224,15 +224,15 @@ def _fit_offtopic(companies: Sequence[Company]) -> Array:
 
 
 def _signals(
-    searcher: Searcher, fusion: Fusion, question: EvalQuestion, hidden: bool, dense: bool
+    view: View, fusion: Fusion, question: EvalQuestion, hidden: bool, dense: bool
 ) -> tuple[list[float], bool] | None:
     asked = " ".join((*question.turns[-1:], question.question))
-    query = searcher.reader.read(searcher.reader.repair(asked))
+    query = view.reader.read(view.reader.repair(asked))
     query = query if dense else replace(query, vector=None)
-    allowed = searcher.visible(frozenset()).copy()
+    allowed = view.everything.copy()
     if hidden:
-        allowed[[searcher.index.numbers[section] for section in question.relevant]] = False
-    result = searcher.rank(query, asked, allowed, fusion, 10)
+        allowed[[view.index.numbers[section] for section in question.relevant]] = False
+    result = view.rank(query, asked, allowed, fusion, 10)
     if not result.hits:
         return None
     return signals(result), result.hits[0].section.id in question.relevant

@@ -15,6 +15,7 @@ LAYERS = [
     {"ask"},
     {"knowledge", "feedback"},
     {"retrieval", "llm", "accounts", "limits"},
+    {"audit"},
     {"storage"},
     {"observability"},
     {"privacy"},

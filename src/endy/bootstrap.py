@@ -12,6 +12,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from endy.accounts.service import AccountService
+from endy.accounts.sso import SingleSignOn
+from endy.accounts.throttle import LoginLimits, LoginThrottle
+from endy.accounts.users import UserDirectory
+from endy.accounts.users_sync import UsersFileSync
 from endy.ask.catalog import Catalog
 from endy.ask.decision import Confidence
 from endy.ask.offtopic import OffTopic
@@ -69,7 +73,9 @@ class LiveSearcher:
             async with reading(self._engine) as connection:
                 version, sections = await knowledge.load_sections(connection)
                 vectors = await knowledge.load_embeddings(connection, self._embedder.name) if self._embedder else {}
-            build = partial(Searcher, sections, vectors, self._language, self._embedder, version)
+            # Nobody who asks now waits for a view after the content has changed.
+            warm = self._current.audiences() if self._current else []
+            build = partial(Searcher, sections, vectors, self._language, self._embedder, version, warm)
             self._current = await asyncio.to_thread(build)
             return self._current
 
@@ -84,6 +90,9 @@ class Services:
     catalog: Catalog
     searcher: LiveSearcher
     accounts: AccountService
+    users: UserDirectory
+    users_file: UsersFileSync
+    sso: SingleSignOn | None
     feedback: FeedbackService
     limiter: RateLimiter
     health: Health
@@ -92,7 +101,7 @@ class Services:
     async def refresh(self) -> None:
         """Search the newest committed knowledge from now on."""
         searcher = await self.searcher.refresh()
-        self.metrics.knowledge_sections.set(len(searcher.index.sections))
+        self.metrics.knowledge_sections.set(len(searcher.sections))
 
     async def on_knowledge(self, _version: int) -> None:
         await self.refresh()
@@ -180,7 +189,8 @@ async def running_services(
         await migrations.upgrade(engine)
         services = _assemble(settings, engine, metrics)
         stack.push_async_callback(services.ask.close)
-        await services.accounts.sync_users()
+        stack.callback(services.accounts.close)
+        await services.users_file.sync()
         job = build_sync(settings, engine)
         stack.callback(job.close)
         await job.sync(patience=0.0 if background else math.inf)
@@ -189,8 +199,8 @@ async def running_services(
             watcher = KnowledgeWatcher(job, services.on_knowledge, services.searcher().version, services.on_failure)
             watcher.start()
             stack.push_async_callback(watcher.stop)
-            services.accounts.start()
-            stack.push_async_callback(services.accounts.stop)
+            services.users_file.start()
+            stack.push_async_callback(services.users_file.stop)
         yield services
 
 
@@ -205,12 +215,22 @@ def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Serv
         ),
         catalog=Catalog(searcher),
         searcher=searcher,
-        accounts=AccountService(engine, settings),
+        accounts=AccountService(engine, settings, _build_throttle(settings)),
+        users=UserDirectory(engine, settings),
+        users_file=UsersFileSync(engine, settings),
+        sso=SingleSignOn(settings) if settings.single_sign_on else None,
         feedback=FeedbackService(engine, metrics),
         limiter=MemoryRateLimiter(settings.rate_limit_per_minute, settings.rate_limit_per_hour),
         health=_build_health(settings, engine, searcher),
         metrics=metrics,
     )
+
+
+def _build_throttle(settings: Settings) -> LoginThrottle:
+    limits = LoginLimits(
+        pair=MemoryRateLimiter(5, 20), account=MemoryRateLimiter(10, 60), address=MemoryRateLimiter(30, 300)
+    )
+    return LoginThrottle(limits, settings.secret_key.get_secret_value())
 
 
 def _build_health(settings: Settings, engine: AsyncEngine, searcher: LiveSearcher) -> Health:

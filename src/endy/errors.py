@@ -87,8 +87,8 @@ class RateLimitExceeded(EndyError):
     status = 429
     message = "질문이 잠시 많았어요. 조금 뒤에 다시 시도해 주세요."
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(details={"retry_after": retry_after})
+    def __init__(self, retry_after: int, message: str | None = None) -> None:
+        super().__init__(message, {"retry_after": retry_after})
         self.retry_after = retry_after
 
 

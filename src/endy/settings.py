@@ -1,5 +1,6 @@
 """Settings: one class, read once from the environment and `.env`; nothing else reads either."""
 
+import re
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -14,6 +15,10 @@ DEFAULT_SECRET_KEY = "development-only-secret-key-change-me"  # noqa: S105  refu
 PLACEHOLDER_SECRETS = {DEFAULT_SECRET_KEY, "your-secret-key-min-32-characters-random-string"}
 
 
+GOOGLE = "https://accounts.google.com"
+"""Google's issuer, where anybody can have an account."""
+
+
 class Settings(BaseSettings):
     """Every knob, with its help text; ENV_SETUP.md is checked against this class."""
 
@@ -21,7 +26,7 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
     )
 
-    host: str = Field("0.0.0.0", description="서버가 듣는 주소")  # noqa: S104  the guide's default
+    host: str = Field("0.0.0.0", description="서버가 듣는 주소")  # noqa: S104  the guide's default  # nosec B104
     port: int = Field(8000, ge=1, le=65535, description="서버가 듣는 포트")
     environment: Literal["development", "production"] = Field("development", description="실행 환경")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="로그 수준")
@@ -33,10 +38,36 @@ class Settings(BaseSettings):
         (), description="X-Forwarded-For를 믿을 프록시 주소·대역 (쉼표로 구분)"
     )
     anonymous_access: bool = Field(True, description="로그인 없이 질문 허용")
-    auth_mode: Literal["auto", "name", "password"] = Field(
-        "auto", description="로그인 방식: auto(개발은 이름, 운영은 비밀번호) · name · password"
+    auth_mode: Literal["auto", "name", "password", "oidc"] = Field(
+        "auto", description="로그인 방식: auto(비밀번호, 개발에서는 이름도) · name · password · oidc"
     )
+    public_url: str | None = Field(None, description="사람들이 여는 주소 (예: https://endy.encar.example)")
     session_timeout_hours: float = Field(8, gt=0, le=24 * 30, description="마지막 사용 뒤 로그인이 유지되는 시간")
+    session_max_hours: float = Field(24 * 7, gt=0, le=24 * 90, description="계속 써도 로그인이 끝나는 시간")
+    password_link_hours: float = Field(24, gt=0, le=24 * 14, description="비밀번호 설정 링크를 쓸 수 있는 시간")
+    security_contact: str | None = Field(
+        None, description="보안 문제를 알릴 곳 (예: mailto:security@encar.example, /.well-known/security.txt)"
+    )
+
+    oidc_issuer: str | None = Field(
+        None, description="로그인 제공자(OpenID Connect)의 issuer 주소. 정하면 회사 계정 로그인이 켜짐"
+    )
+    oidc_client_id: str | None = Field(None, description="제공자에 등록한 앱의 클라이언트 ID")
+    oidc_client_secret: SecretStr | None = Field(None, description="그 앱의 비밀 값 (공개 클라이언트면 비워 두기)")
+    oidc_name: str = Field("회사 계정", max_length=40, description="로그인 단추에 보일 이름")
+    oidc_allowed_domains: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="받아들일 이메일 도메인 (쉼표로 구분, 없으면 제공자가 확인한 모두)"
+    )
+    oidc_trust_email: bool = Field(
+        False, description="제공자가 이메일 확인 여부를 알려 주지 않아도 이메일을 믿음 (Microsoft Entra ID에 필요)"
+    )
+    oidc_employee_claim: str = Field("", description="사번이 들어 있는 클레임 (없으면 이메일로 맞춤)")
+    oidc_create_users: bool = Field(True, description="처음 로그인한 사람을 사용자로 등록")
+    oidc_role_claim: str = Field("groups", description="그룹이나 역할이 들어 있는 클레임")
+    oidc_admin_groups: Annotated[tuple[str, ...], NoDecode] = Field((), description="관리자가 되는 그룹 (쉼표로 구분)")
+    oidc_owner_groups: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="지식 담당자가 되는 그룹 (쉼표로 구분)"
+    )
 
     rate_limit_per_minute: int = Field(10, ge=1, description="1분에 받는 질문 수")
     rate_limit_per_hour: int = Field(100, ge=1, description="1시간에 받는 질문 수")
@@ -62,7 +93,10 @@ class Settings(BaseSettings):
     log_max_bytes: int = Field(10_485_760, ge=1024, description="로그 파일 하나의 최대 크기(바이트)")
     log_backup_count: int = Field(5, ge=0, description="남겨 둘 지난 로그 파일 수")
 
-    @field_validator("allowed_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "allowed_origins", "trusted_proxies", "oidc_allowed_domains", "oidc_admin_groups", "oidc_owner_groups",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -83,6 +117,35 @@ class Settings(BaseSettings):
             except ValueError as error:
                 raise ValueError(f"'{part}'은(는) IP 주소나 대역이 아니에요") from error
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_url(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("http:// 또는 https://로 시작해야 해요")
+        return value.rstrip("/") if value else None
+
+    @field_validator("security_contact")
+    @classmethod
+    def _check_contact(cls, value: str | None) -> str | None:
+        if value and (not value.startswith(("mailto:", "https://", "tel:")) or any(char.isspace() for char in value)):
+            raise ValueError("mailto:, https://, tel: 가운데 하나로 시작하고 빈칸이 없어야 해요")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _check_issuer(cls, value: str | None) -> str | None:
+        if value and (not value.startswith(("http://", "https://")) or set(value) & set("?# ")):
+            raise ValueError("http:// 또는 https://로 시작하고 ?와 #이 없는 주소여야 해요")
+        # Microsoft's addresses for every company would let any of them in.
+        if value and re.search(r"login\.microsoftonline\.com/(common|organizations|consumers|\{)", value):
+            raise ValueError("여러 회사용 주소는 쓸 수 없어요. 테넌트 ID가 들어간 주소를 적어 주세요")
+        return value
+
+    @field_validator("oidc_allowed_domains")
+    @classmethod
+    def _fold_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(domain.lower().removeprefix("@") for domain in value)
 
     @field_validator("allowed_origins")
     @classmethod
@@ -110,6 +173,13 @@ class Settings(BaseSettings):
             raise ValueError("\n".join(problems))
         return self
 
+    @model_validator(mode="after")
+    def _check_single_sign_on(self) -> Self:
+        problems = _single_sign_on_problems(self)
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
     @property
     def production(self) -> bool:
         return self.environment == "production"
@@ -119,9 +189,38 @@ class Settings(BaseSettings):
         """Whether number + name is enough to sign in: development only."""
         return not self.production and self.auth_mode in ("auto", "name")
 
+    @property
+    def password_login(self) -> bool:
+        """Whether number + password signs in."""
+        return self.auth_mode in ("auto", "password")
+
+    @property
+    def single_sign_on(self) -> bool:
+        """Whether people can sign in at the company's identity provider."""
+        return self.oidc_issuer is not None
+
     @cached_property
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(part, strict=False) for part in self.trusted_proxies)
+
+
+def _single_sign_on_problems(settings: Settings) -> list[str]:
+    issuer, problems = settings.oidc_issuer, []
+    if issuer is None:
+        return (
+            ["OIDC_ISSUER: AUTH_MODE=oidc이면 로그인 제공자의 주소가 필요해요"] if settings.auth_mode == "oidc" else []
+        )
+    if not settings.oidc_client_id:
+        problems.append("OIDC_CLIENT_ID: 로그인 제공자에 등록한 앱의 클라이언트 ID를 적어 주세요")
+    if settings.oidc_client_secret is None and issuer.startswith((GOOGLE, "https://login.microsoftonline.com/")):
+        problems.append("OIDC_CLIENT_SECRET: 이 제공자에는 앱의 비밀 값이 필요해요")
+    if issuer == GOOGLE and not settings.oidc_allowed_domains:
+        problems.append("OIDC_ALLOWED_DOMAINS: 누구나 Google 계정을 만들 수 있으니 회사 도메인을 적어 주세요")
+    if settings.production and not issuer.startswith("https://"):
+        problems.append("OIDC_ISSUER: 운영 환경에서는 https:// 주소여야 해요")
+    if settings.production and not (settings.public_url or "").startswith("https://"):
+        problems.append("PUBLIC_URL: 운영 환경의 회사 계정 로그인에는 사람들이 여는 https:// 주소가 필요해요")
+    return problems
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -21,7 +21,7 @@ from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, Vocabulary, Vocabulary
 )
 def test_typos_are_put_right_towards_known_words(searcher: Searcher, typed: str, meant: str) -> None:
     """Misspelt words of the knowledge, the wrong keyboard and full-width letters are repaired."""
-    assert searcher.reader.repair(typed) == meant
+    assert searcher.view(frozenset()).reader.repair(typed) == meant
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_typos_are_put_right_towards_known_words(searcher: Searcher, typed: str,
 )
 def test_proper_korean_and_english_are_left_alone(searcher: Searcher, question: str) -> None:
     """A question without typos comes back letter for letter."""
-    assert searcher.reader.repair(question) == question
+    assert searcher.view(frozenset()).reader.repair(question) == question
 
 
 @settings(max_examples=150, deadline=None)

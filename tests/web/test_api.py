@@ -188,12 +188,12 @@ async def test_a_changed_role_counts_from_the_next_sync(client: Client, tmp_path
         before = await sign_in(http, "2024003", "박민수")
         promoted = [*PEOPLE[:1], PEOPLE[1] | {"role": "admin"}]
         (tmp_path / "users.json").write_text(json.dumps({"users": promoted}), encoding="utf-8")
-        await http.app.state.services.accounts.sync_users()  # type: ignore[attr-defined]
+        await http.app.state.services.users_file.sync()  # type: ignore[attr-defined]
         assert (await http.get("/api/me", headers=before)).status_code == 401
         after = await sign_in(http, "2024003", "박민수")
         assert (await http.get("/api/feedback/stats", headers=after)).status_code == 200
         (tmp_path / "users.json").write_text("{broken", encoding="utf-8")
-        await http.app.state.services.accounts.sync_users()  # type: ignore[attr-defined]
+        await http.app.state.services.users_file.sync()  # type: ignore[attr-defined]
         assert (await http.get("/api/feedback/stats", headers=after)).status_code == 200
 
 
@@ -319,7 +319,7 @@ async def test_every_response_carries_the_security_headers(client: Client) -> No
         ]
     for response in responses:
         policy = response.headers["Content-Security-Policy"]
-        assert "default-src 'self'" in policy
+        assert "default-src 'none'" in policy
         assert "unsafe-inline" not in policy
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["X-Request-ID"]

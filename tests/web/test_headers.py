@@ -10,7 +10,7 @@ import pytest
 
 from endy.errors import EndyError, ServiceUnavailable
 from endy.settings import Settings
-from endy.web.envelope import MAX_BODY
+from endy.web.body import MAX_BODY
 from tests.web.conftest import Client, sign_in
 from tests.web.serving import exchange, serving
 
@@ -21,6 +21,8 @@ SECURITY = {
     "content-security-policy",
     "x-content-type-options",
     "x-frame-options",
+    "x-permitted-cross-domain-policies",
+    "cross-origin-resource-policy",
     "referrer-policy",
     "permissions-policy",
     "cross-origin-opener-policy",
@@ -43,6 +45,15 @@ STRANGE = {
     "huge number": b'{"question": ' + b"9" * 5000 + b"}",
     "lone surrogate": b'{"question":"\\ud800","employee_id":"\\ud800","name":"x","question_id":"\\ud800",'
     b'"is_helpful":true,"reasons":["\\udfff"]}',
+    "twice": b'{"question":"x","question":"y","employee_id":"1","employee_id":"2","name":"x","question_id":"q",'
+    b'"is_helpful":true,"is_helpful":false,"reasons":["other"]}',
+    "infinite": b'{"question": "x", "extra": 1e999}',
+    "beyond 64 bits": b'{"question": "x", "extra": 9223372036854775808}',
+    "33 deep": b'{"question": "x", "extra": ' + b"[" * 32 + b"]" * 32 + b"}",
+    "surrogate in a name": b'{"question": "x", "\\ud800": 1}',
+    "NUL in a name": b'{"question": "x", "\\u0000": 1}',
+    "NUL deep inside": b'{"question": "x", "extra": [{"a": ["\\\\\\u0000"]}]}',
+    "raw NUL": b'{"question": "\x00"}',
     "NUL only": b'{"question": "\\u0000\\u0000"}',
 }
 QUESTIONS = {
@@ -51,7 +62,7 @@ QUESTIONS = {
         "\U0001f600" * 500,
         " \n\t" + "가" * 500 + "\u3000 ",
         "각" * 166,
-        "주차\x00장",
+        "주차\x07장",
         "주차\r\n어디",
         "?",
     ],
@@ -63,7 +74,8 @@ QUESTIONS = {
         "\u3000\u00a0\u2003",
         "\u200b\u200c\u200d\ufeff",
         "\u3164\u115f\uffa0\u2800",
-        "\x00\x01\x02",
+        "\x01\x02",
+        "주차\x00장",
     ],
 }
 ADDRESSES = [
@@ -114,6 +126,8 @@ async def one_of_each(http: httpx.AsyncClient) -> dict[int | str, httpx.Response
             ASK, headers={"Origin": "https://on.encar.example", "Access-Control-Request-Method": "POST"}
         ),
         307: await http.get("/api/ask/"),
+        "head": await http.head("/"),
+        400: await http.get("/", headers=[("Host", "endy.test"), ("Host", "other.test")]),
         401: await http.get("/api/me"),
         403: await http.get("/api/feedback/stats", headers=user),
         404: await http.get("/nowhere"),
@@ -152,12 +166,13 @@ async def test_only_files_and_the_page_may_be_kept(client: Client) -> None:
     async with client() as http:
         responses = await one_of_each(http)
     kept = {kind for kind, response in responses.items() if response.headers["cache-control"] != "no-store"}
-    assert kept == {"page", "static", "304"}
+    assert kept == {"page", "head", "static", "304"}
 
 
 async def test_every_error_has_the_one_format(client: Client) -> None:
     """Code, Korean sentence and details, for every status; faults of ours name the request in the body, too."""
     codes = {
+        400: "validation_error",
         401: "authentication_required",
         403: "insufficient_permissions",
         404: "not_found",

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import event
 
-from endy.accounts.service import _NOBODY, _hasher
+from endy.accounts.passwords import _NOBODY, _hasher
 from endy.web.deps import SESSION_COOKIE
 from tests.web.conftest import PEOPLE, Client, sign_in
 
@@ -39,7 +39,8 @@ def pass_time(tmp_path: Path, **span: float) -> None:
 
 
 def cookie_of(response: httpx.Response) -> Morsel[str]:
-    return SimpleCookie(response.headers["set-cookie"])[SESSION_COOKIE]
+    given = [line for line in response.headers.get_list("set-cookie") if line.startswith(f"{SESSION_COOKIE}=")]
+    return SimpleCookie(given[0])[SESSION_COOKIE]
 
 
 async def who(http: httpx.AsyncClient, headers: dict[str, str]) -> int:
@@ -64,6 +65,19 @@ async def test_just_under_eight_hours_is_not_over(http: httpx.AsyncClient, tmp_p
     assert (await http.post("/api/ask", json={"question": "주차"}, headers=me)).status_code == 200
     pass_time(tmp_path, hours=7, minutes=59)
     assert await who(http, me) == 200
+
+
+async def test_even_a_session_in_use_ends_one_day(client: Client, tmp_path: Path) -> None:
+    """SESSION_MAX_HOURS counts from the login, whatever happened since, and the list does not show what is over."""
+    async with client(session_max_hours=24) as http:
+        me = await sign_in(http, "2024003", "박민수")
+        for _ in range(3):
+            pass_time(tmp_path, hours=7)
+            assert await who(http, me) == 200
+        pass_time(tmp_path, hours=3, seconds=1)
+        assert await who(http, me) == 401
+        me = await sign_in(http, "2024003", "박민수")
+        assert len((await http.get("/api/sessions", headers=me)).json()["sessions"]) == 1
 
 
 async def test_the_operator_sets_how_long(client: Client, tmp_path: Path) -> None:
@@ -99,11 +113,11 @@ async def test_a_deleted_user_is_out_with_the_next_call(http: httpx.AsyncClient,
     """Who is no longer in users.json has no session, sees nothing of the department and cannot come back."""
     me, admin = await sign_in(http, "2024003", "박민수"), await sign_in(http, "2024001", "김철수")
     (tmp_path / "users.json").write_text(json.dumps({"users": PEOPLE[:1]}), encoding="utf-8")
-    await http.app.state.services.accounts.sync_users()  # type: ignore[attr-defined]
+    await http.app.state.services.users_file.sync()  # type: ignore[attr-defined]
     assert (await who(http, me), await who(http, admin)) == (401, 200)
     assert (await http.post("/api/login", json=LOGIN)).status_code == 401
     (tmp_path / "users.json").write_text(json.dumps({"users": PEOPLE}), encoding="utf-8")
-    await http.app.state.services.accounts.sync_users()  # type: ignore[attr-defined]
+    await http.app.state.services.users_file.sync()  # type: ignore[attr-defined]
     assert await who(http, me) == 401, "an old session must not come back with its user"
 
 
@@ -164,7 +178,7 @@ async def test_production_keeps_the_cookie_to_https(client: Client, tmp_path: Pa
     people = [PEOPLE[0], PEOPLE[1] | {"password_hash": _hasher.hash("맞는 비밀번호")}]
     async with client(environment="production", secret_key="k" * 40) as http:
         (tmp_path / "users.json").write_text(json.dumps({"users": people}), encoding="utf-8")
-        await http.app.state.services.accounts.sync_users()  # type: ignore[attr-defined]
+        await http.app.state.services.users_file.sync()  # type: ignore[attr-defined]
         good = await http.post("/api/login", json={"employee_id": "2024003", "password": "맞는 비밀번호"})
         bad = [
             await http.post("/api/login", json={"employee_id": number, "password": "틀린 비밀번호"})

@@ -66,15 +66,13 @@ class Catalog:
     def section(self, section_id: str, audiences: frozenset[str]) -> Section:
         """One section; NotFound alike for a missing one and one that this audience may not see."""
         searcher = self._searcher()
-        number = searcher.index.numbers.get(section_id)
-        if number is None or not searcher.visible(audiences)[number]:
+        number = searcher.numbers.get(section_id)
+        if number is None or not searcher.sections[number].visible_to(audiences):
             raise NotFound("그 내용을 찾을 수 없어요. 지워졌거나 볼 수 없는 내용이에요.")
-        return searcher.index.sections[number]
+        return searcher.sections[number]
 
     def _visible(self, audiences: frozenset[str]) -> list[Section]:
-        searcher = self._searcher()
-        mask = searcher.visible(audiences)
-        return [section for section, seen in zip(searcher.index.sections, mask, strict=True) if seen]
+        return [section for section in self._searcher().sections if section.visible_to(audiences)]
 
 
 def _question(section: Section) -> str:

@@ -76,7 +76,7 @@ Verdict = Literal["answered", "no_answer", "clarify"]
 def signals(result: SearchResult) -> list[float]:
     """The signals of a search, in the order of SIGNALS; call only when there is a hit."""
     top, evidence = result.hits[0], result.evidence
-    assert evidence is not None  # noqa: S101  a hit always comes with evidence
+    assert evidence is not None  # noqa: S101  a hit always comes with evidence  # nosec B101
     words, dense = evidence.words, evidence.dense
     row = result.first
     held = words.expanded[:, evidence.candidates[row]]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from endy.ask.decision import NOUN
 from endy.retrieval.evidence import Query
-from endy.retrieval.search import Searcher, SearchResult
+from endy.retrieval.search import SearchResult, View
 
 _LEANS = re.compile(
     r"^(?:그럼|그러면|그래서|그건|그거|그게|그때|그날|그 |거기|근데|그런데|그리고|아니|혹시 그|이건|이거|저건|또|더|"
@@ -25,24 +25,23 @@ STRANGE = 0.7
 
 
 def search_with_turns(
-    searcher: Searcher,
+    view: View,
     judge: Judge,
     offtopic: Judge,
     question: str,
     turns: Sequence[str],
-    audiences: frozenset[str],
     category: str | None,
 ) -> tuple[SearchResult, float]:
     """The best reading of a follow-up, alone or joined to the turn or two before, with its probability."""
-    alone = searcher.search(question, audiences, category)
+    alone = view.search(question, category)
     probability = judge(alone)
     if not turns:
         return alone, probability
     leans = bool(_LEANS.match(question))
     together, joined = -1.0, alone
     for count in range(1, min(JOINED, len(turns)) + 1):
-        repaired = searcher.reader.repair(" ".join((*turns[-count:], question)))
-        found = searcher.search_read(searcher.reader.read(repaired), repaired, audiences, category)
+        repaired = view.reader.repair(" ".join((*turns[-count:], question)))
+        found = view.search_read(view.reader.read(repaired), repaired, category)
         likely = judge(found)
         if not leans:
             likely *= (1 - offtopic(alone)) * (1.0 if _speaks_of(alone.query, found) else STRANGE)

@@ -9,11 +9,12 @@ _TAGS = {
     "a", "blockquote", "br", "code", "del", "em", "h2", "h3", "h4", "hr", "li", "ol", "p", "pre", "s", "strong", "sup",
     "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
-_ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
+# The star is for every tag, which by default may have a title and a language.
+_ATTRIBUTES: dict[str, set[str]] = {"a": {"href"}, "ol": {"start"}, "*": set()}
 
 
 def to_html(markdown: str) -> str:
-    """HTML without scripts, styles, images or raw tags; links open http, https and mailto only."""
+    """HTML without scripts, styles, images, titles or raw tags; links open http, https and mailto only."""
     return nh3.clean(
         _parser.render(markdown),
         tags=_TAGS,

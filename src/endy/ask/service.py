@@ -138,12 +138,11 @@ class AskService:
     def _examine(self, request: AskRequest, turns: tuple[str, ...]) -> Examination:
         with self._metrics.retrieval_seconds.time():
             result, probability = search_with_turns(
-                self._searcher(),
+                self._searcher().view(request.asker.audiences),
                 self._judge,
                 self._chance_offtopic,
                 request.question,
                 turns,
-                request.asker.audiences,
                 request.category,
             )
         verdict = self._confidence.verdict(result, probability)

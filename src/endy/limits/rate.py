@@ -29,6 +29,9 @@ class RateLimiter(Protocol):
 
     async def hit(self, key: str) -> RateState: ...
 
+    async def forgive(self, key: str) -> None:
+        """Take the key's last call back."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Window:
@@ -73,6 +76,13 @@ class MemoryRateLimiter:
         self._calls.move_to_end(key)
         tightest = min((window.state(calls, now) for window in self._windows), key=lambda state: state.remaining)
         return RateState(True, tightest.limit, tightest.remaining, tightest.reset)
+
+    async def forgive(self, key: str) -> None:
+        calls = self._calls.get(key)
+        if calls:
+            calls.pop()
+            if not calls:
+                del self._calls[key]
 
     def _forget(self, now: float) -> None:
         while self._calls:

@@ -24,6 +24,7 @@ class Metrics:
         self.cache_operations = Counter("cache_operations", "답변 캐시 사용", ["operation"], registry=registry)
         self.feedback = Counter("feedback", "답변 평가 수", ["type"], registry=registry)
         self.errors = Counter("errors", "오류 수", ["error_type"], registry=registry)
+        self.sso_sign_ins = Counter("sso_sign_ins", "회사 계정 로그인 수", ["result"], registry=registry)
         self.answers = Counter("answers", "답변 수", ["status", "mode"], registry=registry)
         self.retrieval_seconds = Histogram("retrieval_seconds", "검색 시간(초)", buckets=BUCKETS, registry=registry)
         self.active_users = Gauge("active_users", "최근 15분에 쓴 사람 수", registry=registry)

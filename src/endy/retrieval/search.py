@@ -1,8 +1,10 @@
 """Search: read a question, gather evidence, fuse it, and say why the order came out as it did."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ from endy.retrieval.senses import WordVectors
 from endy.retrieval.spelling import Speller
 from endy.retrieval.vectors import Embedder
 from endy.retrieval.vocabulary import Concept, Vocabulary, analysed_forms, one_word_forms
+
+MOST_VIEWS = 8
+"""Views kept at a time: each holds an index of its own over what its audience sees."""
 
 _HANGUL_WORDS = re.compile(r"[가-힣]{2,}")
 
@@ -52,8 +57,12 @@ class SearchResult:
         }
 
 
-class Searcher:
-    """An immutable snapshot that answers searches from any thread; a new version is a new Searcher."""
+class View:
+    """The sections that one audience may see, searched as if there were no others.
+
+    Spelling, rarity of words and every other figure come from these sections alone, so that nothing that an asker
+    gets, not even a confidence, depends on what they may not see.
+    """
 
     def __init__(
         self,
@@ -61,7 +70,7 @@ class Searcher:
         vectors: Mapping[str, NDArray[np.float16]],
         language: "Language",
         embedder: Embedder | None,
-        version: int = 0,
+        version: int,
     ) -> None:
         self.index = SearchIndex(sections, language.analyzer, language.concepts, language.senses, vectors, version)
         self._fusion = language.fusion
@@ -70,24 +79,15 @@ class Searcher:
         self.reader = QuestionReader(
             language.analyzer, language.vocabulary, speller, known, embedder, language.concepts
         )
-        self._visible: dict[frozenset[str], NDArray[np.bool_]] = {}
+        self.everything = np.ones(len(self.index.sections), bool)
 
-    @property
-    def version(self) -> int:
-        return self.index.version
-
-    def search(
-        self, question: str, audiences: frozenset[str] = frozenset(), category: str | None = None, limit: int = 10
-    ) -> SearchResult:
-        """The most relevant sections that this audience may see, best first."""
+    def search(self, question: str, category: str | None = None, limit: int = 10) -> SearchResult:
+        """The most relevant sections, best first."""
         repaired = self.reader.repair(question)
-        return self.search_read(self.reader.read(repaired), repaired, audiences, category, limit)
+        return self.search_read(self.reader.read(repaired), repaired, category, limit)
 
-    def search_read(
-        self, query: Query, repaired: str, audiences: frozenset[str], category: str | None = None, limit: int = 10
-    ) -> SearchResult:
-        allowed = self._allowed(audiences, category)
-        return self.rank(query, repaired, allowed, self._fusion, limit)
+    def search_read(self, query: Query, repaired: str, category: str | None = None, limit: int = 10) -> SearchResult:
+        return self.rank(query, repaired, self._of_category(category), self._fusion, limit)
 
     def rank(self, query: Query, repaired: str, allowed: NDArray[np.bool_], fusion: Fusion, limit: int) -> SearchResult:
         """The allowed sections (shape: sections,) in the order that the fusion gives."""
@@ -107,20 +107,65 @@ class Searcher:
         )
         return SearchResult(query, repaired, hits, evidence, fusion.channel_weights(evidence), int(order[0]))
 
-    def visible(self, audiences: frozenset[str]) -> NDArray[np.bool_]:
-        """Which sections this audience may see, shape (sections,)."""
-        mask = self._visible.get(audiences)
-        if mask is None:
-            mask = np.array([section.visible_to(audiences) for section in self.index.sections], bool)
-            self._visible[audiences] = mask
-        return mask
-
-    def _allowed(self, audiences: frozenset[str], category: str | None) -> NDArray[np.bool_]:
-        mask = self.visible(audiences)
+    def _of_category(self, category: str | None) -> NDArray[np.bool_]:
         if category is None:
-            return mask
-        of_category = np.array([section.category == category for section in self.index.sections], bool)
-        return np.asarray(mask & of_category)
+            return self.everything
+        return np.array([section.category == category for section in self.index.sections], bool)
+
+
+class Searcher:
+    """An immutable snapshot that answers searches from any thread; a new version is a new Searcher.
+
+    `vectors` holds float16 matrices (pieces, dimensions) by content hash. Views are made when first asked for and
+    MOST_VIEWS of them kept; `warm` names audiences whose views are made at once.
+    """
+
+    def __init__(
+        self,
+        sections: Sequence[Section],
+        vectors: Mapping[str, NDArray[np.float16]],
+        language: "Language",
+        embedder: Embedder | None,
+        version: int = 0,
+        warm: Iterable[frozenset[str]] = (),
+    ) -> None:
+        self.sections = list(sections)
+        self.numbers = {section.id: number for number, section in enumerate(self.sections)}
+        self.version = version
+        self._vectors = vectors
+        self._language = language
+        self._embedder = embedder
+        self._named = frozenset().union(*(section.audience for section in self.sections))
+        self._views: OrderedDict[frozenset[str], View] = OrderedDict()
+        self._building = Lock()
+        for audiences in (*warm, frozenset[str]()):
+            self.view(audiences)
+
+    def search(
+        self, question: str, audiences: frozenset[str] = frozenset(), category: str | None = None, limit: int = 10
+    ) -> SearchResult:
+        """The most relevant sections that this audience may see, best first."""
+        return self.view(audiences).search(question, category, limit)
+
+    def view(self, audiences: frozenset[str]) -> View:
+        """What this audience may search; the first call for an audience takes as long as building an index."""
+        # Departments without sections of their own see what everybody sees.
+        wanted = audiences & self._named
+        with self._building:
+            view = self._views.get(wanted)
+            if view is None:
+                seen = [section for section in self.sections if section.visible_to(wanted)]
+                view = View(seen, self._vectors, self._language, self._embedder, self.version)
+                self._views[wanted] = view
+                while len(self._views) > MOST_VIEWS:
+                    self._views.popitem(last=False)
+            self._views.move_to_end(wanted)
+            return view
+
+    def audiences(self) -> list[frozenset[str]]:
+        """Whose views there are, the last used ones last."""
+        with self._building:
+            return list(self._views)
 
 
 @dataclass(frozen=True, slots=True)

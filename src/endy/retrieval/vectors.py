@@ -1,6 +1,6 @@
 """Embeddings: what of a section is embedded, and the local model that does it."""
 
-import subprocess
+import subprocess  # nosec B404
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
@@ -87,7 +87,7 @@ class LocalEmbedder:
 def local_embedder_problem() -> str | None:
     """Why the local model cannot run here, or None; asked of a child, since a wrong processor kills the process."""
     try:
-        done = subprocess.run(  # noqa: S603  our own interpreter, a constant program
+        done = subprocess.run(  # noqa: S603  our own interpreter, a constant program  # nosec B603
             [sys.executable, "-c", _PROBE], capture_output=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -93,6 +93,17 @@ users = Table(
     Column("role", String(16), nullable=False),
     Column("password_hash", String(300)),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    # Categories and departments whose content a knowledge owner looks after.
+    Column("owns", JSON, nullable=False, server_default="[]"),
+    # Where the row came from: file, admin or sso. `file_entry` is what USERS_FILE last said about it.
+    Column("source", String(8), nullable=False, server_default="file"),
+    Column("file_entry", JSON),
+    Column("sso_subject", String(300)),
+    # Rises with every change; a change names the version it was made from.
+    Column("version", Integer, nullable=False, server_default="1"),
+    # Set for somebody removed here whom USERS_FILE still names.
+    Column("removed_at", DateTime(timezone=True)),
+    Index("uq_users_sso_subject", "sso_subject", unique=True),
 )
 
 # `token_hash` is SHA-256 of the opaque token; the token itself is never stored.
@@ -104,6 +115,21 @@ sessions = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("last_seen_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
+    # How and from where somebody signed in, for the list of own sessions.
+    Column("method", String(8), nullable=False, server_default=""),
+    Column("device", String(100), nullable=False, server_default=""),
+    Column("address", String(64), nullable=False, server_default=""),
+)
+
+# One-time links that set a password; `token_hash` as for sessions.
+password_links = Table(
+    "password_links",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("employee_id", String(32), ForeignKey("users.employee_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_by", String(64), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
 conversations = Table(
@@ -146,4 +172,21 @@ feedback = Table(
     Column("comment", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, index=True),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+# Append-only: triggers refuse changes, and each row's `hash` covers the row and the hash before it.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("actor", String(64), nullable=False, index=True),
+    Column("action", String(64), nullable=False, index=True),
+    Column("target", String(1000), nullable=False),
+    Column("before", JSON),
+    Column("after", JSON),
+    Column("address", String(64), nullable=False),
+    Column("request_id", String(64), nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
 )

@@ -14,8 +14,8 @@ from endy.bootstrap import Services, running_services
 from endy.observability.logging import configure_logging
 from endy.observability.metrics import Metrics
 from endy.settings import Settings
-from endy.web import api_docs, pages
-from endy.web.api import accounts, ask, catalog, feedback, operations
+from endy.web import api_docs, pages, security_txt
+from endy.web.api import accounts, ask, catalog, feedback, operations, sso, users
 from endy.web.envelope import Envelope
 from endy.web.errors import add_error_handlers
 
@@ -50,13 +50,14 @@ def create_app(settings: Settings, services_factory: ServicesFactory = running_s
         CORSMiddleware,
         allow_origins=list(settings.allowed_origins),
         allow_credentials="*" not in settings.allowed_origins,
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         expose_headers=["X-Request-ID", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"],
     )
-    app.add_middleware(Envelope, metrics=metrics, production=settings.production)
+    app.add_middleware(Envelope, metrics=metrics, production=settings.production, public_url=settings.public_url)
     add_error_handlers(app)
-    for area in (ask, catalog, accounts, feedback, operations, pages):
+    app.router.routes.extend(ask.quick_routes)
+    for area in (ask, catalog, accounts, sso, users, feedback, operations, pages, security_txt):
         app.include_router(area.router)
     if not settings.production:
         app.include_router(api_docs.router)

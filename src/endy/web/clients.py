@@ -1,4 +1,4 @@
-"""Whose address a request comes from, believing X-Forwarded-For only as far as the proxies are trusted."""
+"""Where a request comes from: the address, as far as proxies are trusted, and the kind of device."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -6,6 +6,19 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from starlette.requests import Request
 
 Networks = Sequence[IPv4Network | IPv6Network]
+
+
+_BROWSERS = (("Edg", "Edge"), ("Whale", "Whale"), ("SamsungBrowser", "Samsung Internet"), ("OPR", "Opera"),
+    ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"),
+    ("curl", "curl"), ("python", "Python"))  # fmt: skip
+_SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
+    ("Macintosh", "Mac"), ("CrOS", "ChromeOS"), ("Linux", "Linux"))  # fmt: skip
+
+
+def device_name(user_agent: str) -> str:
+    """A browser and a system that people recognise, such as `Chrome · Windows`; the first that is named counts."""
+    named = (next((name for mark, name in kinds if mark in user_agent), "") for kinds in (_BROWSERS, _SYSTEMS))
+    return " · ".join(name for name in named if name)
 
 
 def client_address(request: Request, trusted: Networks) -> str:

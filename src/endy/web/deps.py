@@ -1,18 +1,22 @@
-"""What handlers ask for by type: services, the signed-in user, an admin, the asker."""
+"""What handlers ask for by type: services, somebody with a permission, the asker, the caller."""
 
-from typing import Annotated, cast
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from endy.accounts.models import User
-from endy.accounts.roles import audiences_of, require_admin
+from endy.accounts.models import Client, User
+from endy.accounts.roles import Permission, audiences_of, permit
 from endy.ask.models import Asker
 from endy.bootstrap import Services as BuiltServices
-from endy.errors import AuthenticationRequired, InsufficientPermissions, RateLimitExceeded
-from endy.web.clients import client_address
+from endy.errors import InsufficientPermissions, RateLimitExceeded
+from endy.web.clients import client_address, device_name
 
 SESSION_COOKIE = "endy_session"
+DEVICE_COOKIE = "endy_device"
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -53,29 +57,47 @@ async def current_user(request: Request, services: Services) -> User | None:
 CurrentUser = Annotated[User | None, Depends(current_user)]
 
 
-async def signed_in(user: CurrentUser) -> User:
-    if user is None:
-        raise AuthenticationRequired
-    return user
+class needs:  # noqa: N801  reads as what it is: `Depends(needs(Permission.ASK))`
+    """Lets through who has the permission. Every route declares exactly one; a test walks them all."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    async def __call__(self, request: Request, services: Services) -> User | None:
+        if self.permission is Permission.OPEN:
+            return None
+        user = await current_user(request, services)
+        permit(user, self.permission, anonymous_access=services.settings.anonymous_access)
+        return user
 
 
-async def admin(user: CurrentUser) -> User:
-    return require_admin(user)
+def declares(permission: Permission) -> Callable[[Handler], Handler]:
+    """For handlers that check by hand what `needs` would check for them."""
+
+    def mark(handler: Handler) -> Handler:
+        handler.permission = permission  # type: ignore[attr-defined]
+        return handler
+
+    return mark
 
 
-SignedIn = Annotated[User, Depends(signed_in)]
-Admin = Annotated[User, Depends(admin)]
+OPEN = Depends(needs(Permission.OPEN))
+SignedIn = Annotated[User, Depends(needs(Permission.OWN_ACCOUNT))]
+UserManager = Annotated[User, Depends(needs(Permission.MANAGE_USERS))]
+FeedbackReader = Annotated[User, Depends(needs(Permission.READ_FEEDBACK))]
+AuditReader = Annotated[User, Depends(needs(Permission.READ_AUDIT))]
 
 
-async def asker(user: CurrentUser, services: Services) -> Asker:
-    """Anyone while ANONYMOUS_ACCESS is on, else somebody signed in."""
-    if user is None and not services.settings.anonymous_access:
-        raise AuthenticationRequired
-    key = f"user:{user.employee_id}" if user else "anonymous"
-    return Asker(key, audiences_of(user))
+def asker_of(user: User | None) -> Asker:
+    """Somebody who asks, as answering knows them."""
+    return Asker(f"user:{user.employee_id}" if user else "anonymous", audiences_of(user))
 
 
-AnyAsker = Annotated[Asker, Depends(asker)]
+def _asker(user: Annotated[User | None, Depends(needs(Permission.ASK))]) -> Asker:
+    return asker_of(user)
+
+
+AnyAsker = Annotated[Asker, Depends(_asker)]
 
 
 async def limited_asker(request: Request, services: Services) -> Asker:
@@ -86,4 +108,18 @@ async def limited_asker(request: Request, services: Services) -> Asker:
     request.state.rate = state
     if not state.allowed:
         raise RateLimitExceeded(state.reset)
-    return await asker(user, services)
+    permit(user, Permission.ASK, anonymous_access=services.settings.anonymous_access)
+    return asker_of(user)
+
+
+def client_of(request: Request, services: Services) -> Client:
+    """Where a call comes from, for the audit log and the list of sessions."""
+    return Client(
+        address=client_address(request, services.settings.trusted_networks),
+        device=device_name(request.headers.get("user-agent", "")),
+        request_id=request.state.request_id,
+        known=request.cookies.get(DEVICE_COOKIE, ""),
+    )
+
+
+Caller = Annotated[Client, Depends(client_of)]

@@ -1,4 +1,4 @@
-"""What every HTTP exchange carries: request id, security headers, limits on the body, metrics and an access line."""
+"""What every HTTP exchange carries: request id, security headers, limits, metrics and an access line."""
 
 import json
 import re
@@ -11,42 +11,33 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from endy.errors import EndyError, PayloadTooLarge
+from endy.errors import EndyError, ServiceUnavailable
 from endy.limits.rate import RateState
 from endy.observability.metrics import Metrics
 from endy.privacy.masking import mask
+from endy.web.body import Body
+from endy.web.headers import security_headers
+from endy.web.hosts import Hosts, relative
 
-MAX_BODY = 256 * 1024
+TOO_MANY = "too_many_connections"
+"""Set in a request's state by the server that has no place for it."""
 
+_UNREAD = {408, 413}
+"""Else the server would go on reading what nobody wants."""
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _log = structlog.get_logger("endy.access")
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
-_HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-
 
 class Envelope:
     """Outermost middleware: nothing leaves without these headers, and no exception leaves at all."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, production: bool) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, production: bool, public_url: str | None = None) -> None:
         self._app = app
         self._metrics = metrics
-        always = {**_HEADERS, **dict([_HSTS] if production else [])}
-        self._headers = [(name.lower().encode(), value.encode()) for name, value in always.items()]
+        self._headers = security_headers(production)
+        self._hosts = Hosts(public_url if production else None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,12 +46,15 @@ class Envelope:
         await _Exchange(self, scope, receive, send).run()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["state"].pop(TOO_MANY, False):
+            raise ServiceUnavailable(details={"retry_after": 1})
+        self._hosts.check(scope)
         await self._app(scope, receive, send)
 
-    def finish(self, scope: Scope, status: int, seconds: float) -> None:
+    def finish(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         # Mounted files have no route; where they are mounted names them.
         endpoint = getattr(scope.get("route"), "path", scope.get("root_path") or "unmatched")
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        method = method if method in _METHODS else "OTHER"
         self._metrics.requests.labels(method, endpoint, str(status)).inc()
         self._metrics.response_seconds.labels(endpoint).observe(seconds)
         quiet = endpoint in ("/liveness", "/readiness", "/health", "/metrics", "/static")
@@ -89,11 +83,13 @@ class _Exchange:
 
     def __init__(self, envelope: Envelope, scope: Scope, receive: Receive, send: Send) -> None:
         self._envelope = envelope
-        self._scope = scope
-        self._receive = receive
+        # Pages and files answer HEAD as GET. Calls of the API do things, and mail scanners try links by HEAD.
+        self._method = scope["method"]
+        self._headless = self._method == "HEAD" and not scope["path"].startswith("/api/")
+        self._scope = {**scope, "method": "GET"} if self._headless else scope
+        self._take = Body(self._scope, receive).take
         self._send = send
         self._status = 0
-        self._received = 0
         self._id = _request_id(Headers(scope=scope).get("x-request-id", ""))
 
     async def run(self) -> None:
@@ -103,7 +99,7 @@ class _Exchange:
         structlog.contextvars.bind_contextvars(request_id=self._id)
         try:
             await self._envelope.serve(self._scope, self._take, self._give)
-        except PayloadTooLarge as error:
+        except EndyError as error:
             await self._refuse(error)
         except ClientDisconnect:
             _log.debug("client_left")
@@ -111,20 +107,14 @@ class _Exchange:
             self._envelope.failed(error)
             await self._refuse(EndyError())
         finally:
-            self._envelope.finish(self._scope, self._status or 499, time.perf_counter() - started)
-
-    async def _take(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self._received += len(message.get("body", b""))
-            if self._received > MAX_BODY:
-                raise PayloadTooLarge
-        return message
+            self._envelope.finish(self._scope, self._method, self._status or 499, time.perf_counter() - started)
 
     async def _give(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             self._complete(message)
+        elif self._headless:
+            message = {**message, "body": b""}
         await self._send(message)
 
     def _complete(self, message: Message) -> None:
@@ -134,21 +124,27 @@ class _Exchange:
             *(pair for pair in self._envelope.headers if pair[0] not in present),
             (b"x-request-id", self._id.encode()),
         ]
+        headers = MutableHeaders(raw=message["headers"])
+        if message["status"] in _UNREAD:
+            headers["Connection"] = "close"
+        if "location" in headers:
+            headers["Location"] = relative(headers["location"], self._scope)
         rate: RateState | None = self._scope["state"].get("rate")
         if rate is not None:
-            headers = MutableHeaders(raw=message["headers"])
             headers["RateLimit-Limit"] = str(rate.limit)
             headers["RateLimit-Remaining"] = str(rate.remaining)
             headers["RateLimit-Reset"] = str(rate.reset)
-            message["headers"] = headers.raw
+        message["headers"] = headers.raw
 
     async def _refuse(self, error: EndyError) -> None:
         if self._status:
             return
         body = json.dumps(error_body(error, self._id), ensure_ascii=False).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        if "retry_after" in error.details:
+            headers.append((b"retry-after", str(error.details["retry_after"]).encode()))
         await self._give({"type": "http.response.start", "status": error.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+        await self._give({"type": "http.response.body", "body": body})
 
 
 def error_body(error: EndyError, request_id: str) -> dict[str, Any]:
@@ -158,7 +154,11 @@ def error_body(error: EndyError, request_id: str) -> dict[str, Any]:
 
 
 def _request_id(given: str) -> str:
-    """The caller's id, else one of letters only: logs mask long numbers, and must show the id that was sent."""
     if _WELL_FORMED.fullmatch(given) and mask(given) == given:
         return given
+    return made_id()
+
+
+def made_id() -> str:
+    """An id of letters only: logs mask long numbers, and must show the id that was sent."""
     return uuid.uuid4().hex.translate(_LETTERS)

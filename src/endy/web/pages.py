@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,9 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from endy.web.deps import OPEN
+from endy.web.headers import page_policy
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -26,7 +30,7 @@ THEMES = ("light", "dark")
 KEEP_FOREVER = "public, max-age=31536000, immutable"
 ASK_EACH_TIME = "no-cache"
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[OPEN])
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -43,7 +47,9 @@ async def chat_page(request: Request) -> HTMLResponse:
 def render(request: Request, template: str, **context: Any) -> HTMLResponse:
     """A page in the language and theme of the visitor's cookies, with `t` for its texts."""
     language = _choice(request, "endy_lang", LANGUAGES) or LANGUAGES[0]
+    nonce = secrets.token_urlsafe(16)
     context |= {
+        "nonce": nonce,
         "language": language,
         "theme": _choice(request, "endy_theme", THEMES),
         "t": texts(language),
@@ -52,6 +58,7 @@ def render(request: Request, template: str, **context: Any) -> HTMLResponse:
     response = _templates().TemplateResponse(request, template, context)
     response.headers["Cache-Control"] = f"private, {ASK_EACH_TIME}"
     response.headers["Content-Language"] = language
+    response.headers["Content-Security-Policy"] = page_policy(nonce)
     return response
 
 

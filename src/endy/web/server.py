@@ -9,6 +9,7 @@ import uvicorn
 from endy.errors import StartupError
 from endy.settings import Settings, load_settings
 from endy.web.app import create_app
+from endy.web.protocol import PatientProtocol, ProductionProtocol
 
 GRACE_SECONDS = 20
 
@@ -31,6 +32,8 @@ def serve(settings: Settings) -> int:
 def _config(settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(settings),
+        http=ProductionProtocol if settings.production else PatientProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -38,7 +41,6 @@ def _config(settings: Settings) -> uvicorn.Config:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=GRACE_SECONDS,
         limit_concurrency=2000,
-        h11_max_incomplete_event_size=64 * 1024,
     )
 
 

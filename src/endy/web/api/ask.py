@@ -11,11 +11,15 @@ from anyio import CancelScope
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
+from endy.accounts.roles import Permission
 from endy.ask.models import Answer, Asker, AskRequest, StreamEvent
 from endy.bootstrap import Services as BuiltServices
 from endy.errors import EndyError, UnsupportedMediaType
-from endy.web.deps import get_services, limited_asker
+from endy.web.deps import declares, get_services, limited_asker
+from endy.web.documented import errors
 from endy.web.envelope import error_body
 from endy.web.errors import is_json, note, validation_failed
 from endy.web.typed import is_blank, readable
@@ -24,7 +28,7 @@ KEEP_ALIVE_SECONDS = 15.0
 
 _LINE_ENDS = str.maketrans("\t\r\n", "   ")
 
-router = APIRouter(prefix="/api", tags=["질문"])
+router = APIRouter(prefix="/api", tags=["질문"], responses=errors(401, 429))
 _answers = TypeAdapter(Answer)
 _log = structlog.get_logger(__name__)
 
@@ -52,6 +56,7 @@ _BODY: dict[str, Any] = {
 
 
 @router.post("/ask", openapi_extra=_BODY, response_model=Answer)
+@declares(Permission.ASK)
 async def ask(request: Request) -> Response:
     """질문에 답합니다."""
     services = get_services(request)
@@ -61,6 +66,7 @@ async def ask(request: Request) -> Response:
 
 
 @router.post("/ask/stream", openapi_extra=_BODY, response_class=StreamingResponse)
+@declares(Permission.ASK)
 async def ask_stream(request: Request) -> StreamingResponse:
     """같은 답을 server-sent events로 보냅니다: meta, delta, done, error."""
     services = get_services(request)
@@ -68,6 +74,21 @@ async def ask_stream(request: Request) -> StreamingResponse:
     events = _events(services, await _parse(request, asker), request.state.request_id)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+class QuickRoute(Route):
+    """A route without FastAPI's own dispatch, which takes a fifth of a cached answer's time and is not needed here."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        return match, {**child, "route": self}
+
+
+quick_routes = [
+    QuickRoute("/api/ask", ask, methods=["POST"]),
+    QuickRoute("/api/ask/stream", ask_stream, methods=["POST"]),
+]
+"""They come before the routes above, which describe the API."""
 
 
 async def _parse(request: Request, asker: Asker) -> AskRequest:

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 from endy.ask.render import to_html
 from endy.retrieval.passages import plain
 from endy.web.deps import AnyAsker, Services
+from endy.web.documented import errors
 
-router = APIRouter(prefix="/api", tags=["둘러보기"])
+router = APIRouter(prefix="/api", tags=["둘러보기"], responses=errors(401, 404))
 
 
 @router.get("/questions")

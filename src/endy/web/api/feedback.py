@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, Field
 
 from endy.feedback.reasons import Reason
-from endy.web.deps import Admin, AnyAsker, Services
+from endy.web.deps import AnyAsker, FeedbackReader, Services
+from endy.web.documented import errors
 from endy.web.typed import readable
 
-router = APIRouter(prefix="/api/feedback", tags=["평가"])
+router = APIRouter(prefix="/api/feedback", tags=["평가"], responses=errors(401, 404))
 
 Comment = Annotated[str, Field(max_length=1000), AfterValidator(readable)] | None
 
@@ -41,7 +42,7 @@ async def explain(body: DetailedBody, services: Services, asker: AnyAsker) -> di
 
 
 @router.get("/stats")
-async def stats(services: Services, _admin: Admin) -> dict[str, Any]:
+async def stats(services: Services, _reader: FeedbackReader) -> dict[str, Any]:
     """평가를 모아 보여 줍니다. 관리자만 볼 수 있습니다."""
     return {"stats": await services.feedback.stats()}
 
@@ -49,7 +50,7 @@ async def stats(services: Services, _admin: Admin) -> dict[str, Any]:
 @router.get("/detailed")
 async def detailed(
     services: Services,
-    _admin: Admin,
+    _reader: FeedbackReader,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> dict[str, Any]:
@@ -61,7 +62,7 @@ async def detailed(
 @router.get("/negative")
 async def negative(
     services: Services,
-    _admin: Admin,
+    _reader: FeedbackReader,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from endy import __version__
 from endy.errors import AuthenticationRequired, NotFound, ServiceUnavailable
-from endy.web.deps import Services
+from endy.web.deps import OPEN, Services
+from endy.web.documented import errors
 
-router = APIRouter(tags=["운영"])
+router = APIRouter(tags=["운영"], dependencies=[OPEN], responses=errors(401, 404))
 
 
 @router.get("/health")
@@ -43,7 +44,7 @@ async def liveness() -> dict[str, Any]:
     return {"status": "alive"}
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, services: Services) -> Response:
     """Prometheus 지표입니다."""
     settings = services.settings

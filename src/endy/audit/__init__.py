@@ -1,0 +1,1 @@
+"""Who changed what, when and from where: append-only, chained by hashes."""
