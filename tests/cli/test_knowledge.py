@@ -20,7 +20,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def endy(place: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def endy(place: Path, *arguments: str, typed: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
     given = {
         "DATABASE_URL": f"sqlite:///{place}/endy.db",
         "KNOWLEDGE_DIR": str(place / "docs"),
@@ -31,7 +31,7 @@ def endy(place: Path, *arguments: str, **environment: str) -> "subprocess.Comple
     }
     done = subprocess.run(
         [sys.executable, "-m", "endy", *arguments],
-        env=given | environment, cwd=place, capture_output=True, text=True, timeout=120, check=False,
+        env=given | environment, cwd=place, capture_output=True, text=True, timeout=120, check=False, input=typed,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     return done
