@@ -21,6 +21,7 @@ from endy.ask.decision import Confidence
 from endy.ask.offtopic import OffTopic
 from endy.ask.question_log import QuestionLog
 from endy.ask.service import AskService
+from endy.audit.service import AuditLog
 from endy.errors import StartupError
 from endy.feedback.service import FeedbackService
 from endy.knowledge import repository as knowledge
@@ -92,6 +93,7 @@ class Services:
     accounts: AccountService
     users: UserDirectory
     users_file: UsersFileSync
+    audit: AuditLog
     sso: SingleSignOn | None
     feedback: FeedbackService
     limiter: RateLimiter
@@ -218,6 +220,7 @@ def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Serv
         accounts=AccountService(engine, settings, _build_throttle(settings)),
         users=UserDirectory(engine, settings),
         users_file=UsersFileSync(engine, settings),
+        audit=AuditLog(engine),
         sso=SingleSignOn(settings) if settings.single_sign_on else None,
         feedback=FeedbackService(engine, metrics),
         limiter=MemoryRateLimiter(settings.rate_limit_per_minute, settings.rate_limit_per_hour),

@@ -52,6 +52,8 @@ TABLE: dict[tuple[str, str], Permission] = {
     ("GET", "/api/feedback/stats"): FEEDBACK,
     ("GET", "/api/feedback/detailed"): FEEDBACK,
     ("GET", "/api/feedback/negative"): FEEDBACK,
+    ("GET", "/api/admin/audit"): AUDIT,
+    ("GET", "/api/admin/audit/export"): AUDIT,
     ("GET", "/api/admin/users"): USERS,
     ("POST", "/api/admin/users"): USERS,
     ("PATCH", "/api/admin/users/{employee_id}"): USERS,

@@ -43,9 +43,9 @@ async def _pieces(
     text = io.StringIO(newline="")
     text.write(_BYTE_ORDER_MARK)
     writer = csv.writer(text)
-    writer.writerow([_cell(name) for name in header])
+    writer.writerow([cell(name) for name in header])
     async for row in _each(rows):
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([cell(value) for value in row])
         if text.tell() >= PIECE:
             yield _taken(text)
     yield _taken(text)
@@ -69,7 +69,8 @@ def _taken(text: io.StringIO) -> bytes:
     return piece
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
+    """What a cell may hold: numbers as they are, text that no spreadsheet takes for a formula."""
     if value is None or isinstance(value, (int, float, Decimal)):
         return value
     shown = readable(str(value))
