@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import csv
+import io
 import json
 import sqlite3
 from collections.abc import AsyncIterator
@@ -139,11 +141,11 @@ def traces(folder: Path) -> list[str]:
 async def test_comments_are_kept_as_they_are_otherwise(http: httpx.AsyncClient, me: dict, admin: dict) -> None:
     """Line ends, emoji, markup and quotes survive; characters without meaning go."""
     question = await asked(http, me)
-    comment = "첫 줄\n둘째 줄 <b>굵게</b> '); DROP TABLE feedback; -- \U0001f600\x00\x07"
+    comment = "첫 줄\n둘째 줄 <b>굵게</b> '); DROP TABLE feedback; -- \U0001f600\x0b\x07"
     body = {"question_id": question, "is_helpful": False, "comment": comment}
     assert (await http.post(RATE, json=body, headers=me)).status_code == 200
     row = (await http.get(EXPLAIN, headers=admin)).json()["feedback"][0]
-    assert row["comment"] == comment.rstrip("\x00\x07")
+    assert row["comment"] == comment.rstrip("\x0b\x07")
 
 
 async def test_what_goes_beyond_the_limits_is_refused(http: httpx.AsyncClient, me: dict, admin: dict) -> None:
@@ -253,3 +255,38 @@ async def test_a_locked_database_is_a_clear_503(http: httpx.AsyncClient, me: dic
         other.execute("ROLLBACK")
     assert (answer.status_code, answer.json()["error"]) == (503, "service_unavailable")
     assert (await http.post(RATE, json=body, headers=me)).status_code == 200
+
+
+async def test_stats_are_told_by_category_and_by_day(http: httpx.AsyncClient, me: dict, admin: dict) -> None:
+    """Each with its own counts; what is older than thirty days is only in the totals."""
+    for helpful in (True, True, False):
+        await http.post(RATE, json={"question_id": await asked(http, me), "is_helpful": helpful}, headers=me)
+    await http.post(EXPLAIN, json={"question_id": await asked(http, me), "reasons": ["wrong", "outdated"]}, headers=me)
+    found = await stats(http, admin)
+    counts = {"total": 4, "helpful": 2, "unhelpful": 2}
+    assert found["by_category"] == {"HR": counts}
+    assert list(found["by_day"].values()) == [counts]
+    assert {reason: count for reason, count in found["reasons"].items() if count} == {"wrong": 1, "outdated": 1}
+
+
+async def test_the_export_holds_every_opinion(http: httpx.AsyncClient, me: dict, admin: dict) -> None:
+    """As CSV, newest first, masked, with nothing that a spreadsheet would run; who took it is on record."""
+    for comment in ("첫째", "=HYPERLINK(1)", "제 번호는 010-9876-5432"):
+        body = {"question_id": await asked(http, me), "is_helpful": False, "comment": comment}
+        await http.post(RATE, json=body, headers=me)
+    answer = await http.get("/api/feedback/export", headers=admin)
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+    assert [row["comment"] for row in rows] == ["제 번호는 [전화번호]", "'=HYPERLINK(1)", "첫째"]
+    events = (await http.get("/api/admin/audit?action=feedback_exported", headers=admin)).json()["events"]
+    assert [event["actor"] for event in events] == ["2024001"]
+
+
+async def test_more_than_a_page_is_exported(http: httpx.AsyncClient, me: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page, nothing twice and nothing left out."""
+    monkeypatch.setattr("endy.feedback.service.PAGE", 3)
+    service = http.app.state.services.feedback  # type: ignore[attr-defined]
+    ids = [await asked(http, me) for _ in range(7)]
+    for question in ids:
+        await http.post(RATE, json={"question_id": question, "is_helpful": True}, headers=me)
+    assert [row.question_id async for row in service.rows()] == ids[::-1]

@@ -239,18 +239,20 @@ async def test_answers_are_those_of_a_company_that_knows_no_more(
 async def test_one_owner_reads_no_feedback_about_anothers(http: httpx.AsyncClient) -> None:
     """Questions and comments about what somebody does not own stay out of their lists and counts."""
     services: Services = http.app.state.services  # type: ignore[attr-defined]
-    admin = asker_of(PEOPLE["admin"])
-    for word in ("저어새합병건", "까막딱다구리망"):
-        answer = await services.ask.ask(AskRequest(f"{word} 기준 알려줘", None, None, admin))
-        await services.feedback.rate(answer.question_id, admin.key, False, f"{word} 틀렸어요")
+    for who, word in (("admin", "저어새합병건"), ("user", "까막딱다구리망")):
+        asker = asker_of(PEOPLE[who])
+        answer = await services.ask.ask(AskRequest(f"{word} 기준 알려줘", None, None, asker))
+        await services.feedback.rate(answer.question_id, asker.key, False, f"{word} 틀렸어요")
     owner = PEOPLE["owner"]
     assert owner is not None
     headers = await sign_in(http, owner.employee_id, owner.name)
-    lists = [(await http.get(f"/api/feedback/{name}", headers=headers)).text for name in ("detailed", "negative")]
+    names = ("detailed", "negative", "export")
+    lists = [(await http.get(f"/api/feedback/{name}", headers=headers)).text for name in names]
     for text in lists:
         assert "저어새합병건" not in text
         assert "까막딱다구리망" in text
-    assert (await http.get("/api/feedback/stats", headers=headers)).json()["stats"]["total"] == 1
+    stats = (await http.get("/api/feedback/stats", headers=headers)).json()["stats"]
+    assert (stats["total"], list(stats["by_category"])) == (1, ["IT기밀"])
 
 
 def test_everybody_is_an_asker_of_their_own() -> None:

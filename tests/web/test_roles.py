@@ -52,6 +52,7 @@ TABLE: dict[tuple[str, str], Permission] = {
     ("GET", "/api/feedback/stats"): FEEDBACK,
     ("GET", "/api/feedback/detailed"): FEEDBACK,
     ("GET", "/api/feedback/negative"): FEEDBACK,
+    ("GET", "/api/feedback/export"): FEEDBACK,
     ("GET", "/api/admin/audit"): AUDIT,
     ("GET", "/api/admin/audit/export"): AUDIT,
     ("GET", "/api/admin/users"): USERS,

@@ -1,14 +1,20 @@
 """Opinions about answers, as stored; all SQL of this folder."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, Text, case, cast, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from endy.storage.tables import feedback, questions
+
+Owned = Collection[str] | None
+"""Categories and departments whose feedback is meant; None stands for all."""
+
+Place = tuple[datetime, str, str]
+"""Where a page ends: when the last opinion was first given, about which answer, by whom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,7 @@ class FeedbackRow:
     is_helpful: bool | None
     reasons: tuple[str, ...]
     comment: str
+    created_at: datetime
     updated_at: datetime
 
 
@@ -53,27 +60,38 @@ async def put_feedback(connection: AsyncConnection, question_id: str, asker: str
     return True
 
 
-async def counts(connection: AsyncConnection) -> FeedbackCounts:
-    query = select(feedback.c.is_helpful, func.count()).group_by(feedback.c.is_helpful)
-    by_opinion = {row[0]: int(row[1]) for row in (await connection.execute(query)).all()}
-    return FeedbackCounts(sum(by_opinion.values()), by_opinion.get(True, 0), by_opinion.get(False, 0))
+async def counts(connection: AsyncConnection, owned: Owned) -> FeedbackCounts:
+    query = _of(select(feedback.c.is_helpful, func.count()), owned).group_by(feedback.c.is_helpful)
+    return _counted((await connection.execute(query)).all())
 
 
-async def count_reasons(connection: AsyncConnection) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for reasons in (await connection.execute(select(feedback.c.reasons))).scalars():
-        for reason in reasons:
-            counted[reason] = counted.get(reason, 0) + 1
-    return counted
+async def counts_by_category(connection: AsyncConnection, owned: Owned) -> dict[str, FeedbackCounts]:
+    query = _of(select(questions.c.category, feedback.c.is_helpful, func.count()), owned)
+    rows = (await connection.execute(query.group_by(questions.c.category, feedback.c.is_helpful))).all()
+    return _counted_by(rows)
+
+
+async def counts_by_day(connection: AsyncConnection, since: datetime, owned: Owned) -> dict[str, FeedbackCounts]:
+    """By the day (UTC, `2026-11-23`) on which the opinion was first given."""
+    day = func.date(feedback.c.created_at)
+    query = _of(select(day, feedback.c.is_helpful, func.count()), owned).where(feedback.c.created_at >= since)
+    return _counted_by((await connection.execute(query.group_by(day, feedback.c.is_helpful).order_by(day))).all())
+
+
+async def count_reasons(connection: AsyncConnection, reasons: Sequence[str], owned: Owned) -> dict[str, int]:
+    """How often each reason was given; a reason is a short word that is no part of another."""
+    written = cast(feedback.c.reasons, Text)
+    columns = [func.sum(case((written.contains(f'"{reason}"'), 1), else_=0)) for reason in reasons]
+    row = (await connection.execute(_of(select(*columns), owned))).one()
+    return {reason: int(count or 0) for reason, count in zip(reasons, row, strict=True)}
 
 
 async def list_feedback(
-    connection: AsyncConnection, limit: int, before: tuple[datetime, str, str] | None, *, negative: bool
-) -> Sequence[tuple[FeedbackRow, tuple[datetime, str, str]]]:
-    """Newest first, each with the cursor that continues after it."""
-    query = select(
-        feedback, questions.c.question, questions.c.status, questions.c.category, questions.c.department
-    ).join(questions, questions.c.id == feedback.c.question_id)
+    connection: AsyncConnection, limit: int, before: Place | None, owned: Owned, *, negative: bool
+) -> Sequence[tuple[FeedbackRow, Place]]:
+    """Newest first, each with the place from which the list continues."""
+    columns = (questions.c.question, questions.c.status, questions.c.category, questions.c.department)
+    query = _of(select(feedback, *columns), owned)
     if negative:
         query = query.where(feedback.c.is_helpful.is_(False))
     if before is not None:
@@ -100,5 +118,28 @@ def _row(row: Any) -> FeedbackRow:
         row.is_helpful,
         tuple(row.reasons),
         row.comment,
+        row.created_at,
         row.updated_at,
     )
+
+
+def _of(query: Select[Any], owned: Owned) -> Select[Any]:
+    """Opinions with their questions, as far as somebody owns them."""
+    joined = query.select_from(feedback.join(questions, questions.c.id == feedback.c.question_id))
+    return joined.where(_owned(owned))
+
+
+def _owned(owned: Owned) -> ColumnElement[bool]:
+    if owned is None:
+        return true()
+    return or_(questions.c.category.in_(owned), questions.c.department.in_(owned))
+
+
+def _counted(rows: Sequence[Any]) -> FeedbackCounts:
+    by_opinion = {row[-2]: int(row[-1]) for row in rows}
+    return FeedbackCounts(sum(by_opinion.values()), by_opinion.get(True, 0), by_opinion.get(False, 0))
+
+
+def _counted_by(rows: Sequence[Any]) -> dict[str, FeedbackCounts]:
+    names = dict.fromkeys(str(row[0]) for row in rows)
+    return {name: _counted([row for row in rows if str(row[0]) == name]) for name in names}

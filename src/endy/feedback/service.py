@@ -3,9 +3,9 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,10 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from endy.errors import NotFound, ValidationFailed
 from endy.feedback import repository
 from endy.feedback.reasons import Reason
-from endy.feedback.repository import FeedbackRow
+from endy.feedback.repository import FeedbackCounts, FeedbackRow, Owned
 from endy.observability.metrics import Metrics
 from endy.privacy.masking import mask
 from endy.storage.transaction import reading, transaction
+
+DAYS = 30
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class FeedbackStats:
     unhelpful: int
     satisfaction: float | None
     reasons: dict[str, int]
+    by_category: dict[str, FeedbackCounts]
+    by_day: dict[str, FeedbackCounts]
+    """The last DAYS days on which opinions were given, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +62,36 @@ class FeedbackService:
             values["comment"] = mask(comment)
         await self._put(question_id, asker, values, "detailed")
 
-    async def stats(self) -> FeedbackStats:
+    async def stats(self, owned: Owned = None) -> FeedbackStats:
+        """Over what somebody owns, or over everything."""
+        since = datetime.now(UTC) - timedelta(days=DAYS)
         async with reading(self._engine) as connection:
-            counts = await repository.counts(connection)
-            reasons = await repository.count_reasons(connection)
+            counts = await repository.counts(connection, owned)
+            reasons = await repository.count_reasons(connection, get_args(Reason), owned)
+            by_category = await repository.counts_by_category(connection, owned)
+            by_day = await repository.counts_by_day(connection, since, owned)
         judged = counts.helpful + counts.unhelpful
         share = round(counts.helpful / judged, 4) if judged else None
-        known = {reason: reasons.get(reason, 0) for reason in get_args(Reason)}
-        return FeedbackStats(counts.total, counts.helpful, counts.unhelpful, share, known)
+        return FeedbackStats(counts.total, counts.helpful, counts.unhelpful, share, reasons, by_category, by_day)
 
-    async def page(self, limit: int, cursor: str | None, *, negative: bool = False) -> FeedbackPage:
+    async def rows(self, owned: Owned = None) -> AsyncIterator[FeedbackRow]:
+        """Everything, newest first, some at a time."""
+        place = None
+        while True:
+            async with reading(self._engine) as connection:
+                rows = await repository.list_feedback(connection, PAGE, place, owned, negative=False)
+            for row, _ in rows:
+                yield row
+            if len(rows) < PAGE:
+                return
+            place = rows[-1][1]
+
+    async def page(
+        self, limit: int, cursor: str | None, *, negative: bool = False, owned: Owned = None
+    ) -> FeedbackPage:
         """Newest first. Raises ValidationFailed for a cursor that this service did not make."""
         async with reading(self._engine) as connection:
-            rows = await repository.list_feedback(connection, limit, _read_cursor(cursor), negative=negative)
+            rows = await repository.list_feedback(connection, limit, _read_cursor(cursor), owned, negative=negative)
         more = _write_cursor(rows[-1][1]) if len(rows) == limit else None
         return FeedbackPage([row for row, _ in rows], more)
 

@@ -1,17 +1,31 @@
-"""Opinions about answers: given by askers, read by admins."""
+"""Opinions about answers: given by askers, read by admins and by the owners of what they are about."""
 
+from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field
 
+from endy.accounts.roles import owned_by
+from endy.audit.service import Event
 from endy.feedback.reasons import Reason
-from endy.web.deps import AnyAsker, FeedbackReader, Services
+from endy.feedback.repository import FeedbackRow
+from endy.web.csv import csv_response
+from endy.web.deps import AnyAsker, Caller, FeedbackReader, Services
 from endy.web.documented import errors
 from endy.web.typed import readable
 
+COLUMNS = (
+    "created_at", "question_id", "question", "status", "category", "department", "is_helpful", "reasons", "comment",
+    "updated_at",
+)  # fmt: skip
+
 router = APIRouter(prefix="/api/feedback", tags=["평가"], responses=errors(401, 404))
 
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=500)]
 Comment = Annotated[str, Field(max_length=1000), AfterValidator(readable)] | None
 
 
@@ -42,30 +56,38 @@ async def explain(body: DetailedBody, services: Services, asker: AnyAsker) -> di
 
 
 @router.get("/stats")
-async def stats(services: Services, _reader: FeedbackReader) -> dict[str, Any]:
-    """평가를 모아 보여 줍니다. 관리자만 볼 수 있습니다."""
-    return {"stats": await services.feedback.stats()}
+async def stats(services: Services, reader: FeedbackReader) -> dict[str, Any]:
+    """평가를 모아 보여 줍니다. 관리자는 전체를, 지식 담당자는 맡은 것만 봅니다."""
+    return {"stats": await services.feedback.stats(owned_by(reader))}
 
 
 @router.get("/detailed")
 async def detailed(
-    services: Services,
-    _reader: FeedbackReader,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    services: Services, reader: FeedbackReader, limit: Limit = 50, cursor: Cursor = None
 ) -> dict[str, Any]:
-    """평가를 최근 것부터 보여 줍니다. 관리자만 볼 수 있습니다."""
-    page = await services.feedback.page(limit, cursor)
+    """평가를 최근 것부터 보여 줍니다. 관리자는 전체를, 지식 담당자는 맡은 것만 봅니다."""
+    page = await services.feedback.page(limit, cursor, owned=owned_by(reader))
     return {"feedback": page.items, "next_cursor": page.next_cursor}
 
 
 @router.get("/negative")
 async def negative(
-    services: Services,
-    _reader: FeedbackReader,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    services: Services, reader: FeedbackReader, limit: Limit = 50, cursor: Cursor = None
 ) -> dict[str, Any]:
-    """도움이 안 된 답변을 최근 것부터 보여 줍니다. 관리자만 볼 수 있습니다."""
-    page = await services.feedback.page(limit, cursor, negative=True)
+    """도움이 안 된 답변을 최근 것부터 보여 줍니다. 관리자는 전체를, 지식 담당자는 맡은 것만 봅니다."""
+    page = await services.feedback.page(limit, cursor, negative=True, owned=owned_by(reader))
     return {"feedback": page.items, "next_cursor": page.next_cursor}
+
+
+@router.get("/export", response_class=StreamingResponse)
+async def export(services: Services, reader: FeedbackReader, caller: Caller) -> StreamingResponse:
+    """볼 수 있는 평가를 모두 CSV로 내려받습니다. 내려받은 것은 감사 기록에 남습니다."""
+    event = Event("feedback_exported", reader.employee_id, address=caller.address, request_id=caller.request_id)
+    await services.audit.add(event)
+    return csv_response("feedback.csv", COLUMNS, _table(services.feedback.rows(owned_by(reader))))
+
+
+async def _table(rows: AsyncIterator[FeedbackRow]) -> AsyncIterator[list[object]]:
+    async for row in rows:
+        values = asdict(row) | {"reasons": ", ".join(row.reasons)}
+        yield [values[name] for name in COLUMNS]
