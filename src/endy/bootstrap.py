@@ -20,6 +20,7 @@ from endy.ask.catalog import Catalog
 from endy.ask.decision import Confidence
 from endy.ask.offtopic import OffTopic
 from endy.ask.question_log import QuestionLog
+from endy.ask.retention import QuestionRetention
 from endy.ask.service import AskService
 from endy.audit.service import AuditLog
 from endy.errors import StartupError
@@ -203,6 +204,9 @@ async def running_services(
             stack.push_async_callback(watcher.stop)
             services.users_file.start()
             stack.push_async_callback(services.users_file.stop)
+            retention = QuestionRetention(engine, settings.question_retention_days)
+            retention.start()
+            stack.push_async_callback(retention.stop)
         yield services
 
 

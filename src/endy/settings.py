@@ -69,6 +69,8 @@ class Settings(BaseSettings):
         (), description="지식 담당자가 되는 그룹 (쉼표로 구분)"
     )
 
+    question_retention_days: int = Field(365, ge=0, description="질문을 저장해 두는 날수 (0이면 계속)")
+
     rate_limit_per_minute: int = Field(10, ge=1, description="1분에 받는 질문 수")
     rate_limit_per_hour: int = Field(100, ge=1, description="1시간에 받는 질문 수")
 

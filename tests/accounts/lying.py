@@ -48,6 +48,8 @@ class LyingProvider:
         self.replies: dict[str, Reply] = {}
         self.keys: list[dict[str, Any]] = [KEY.as_dict(private=False)]
         self.sign: Callable[[dict[str, Any]], str] = signed()
+        self.client: tuple[str | None, str | None] = (CLIENT, SECRET)
+        self.basic: str | None = None
         self.asked: Counter[str] = Counter()
         self._codes: dict[str, dict[str, str]] = {}
 
@@ -67,10 +69,10 @@ class LyingProvider:
         if path == "/jwks":
             return JSONResponse({"keys": self.keys})
         if path == "/token":
-            return self._redeem(dict(parse_qsl((await request.body()).decode())))
-        return JSONResponse(self._metadata())
+            return self._redeem(dict(parse_qsl((await request.body()).decode())), request.headers.get("authorization"))
+        return JSONResponse(self.document())
 
-    def _metadata(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Any]:
         honest = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize?tenant=1",
@@ -81,10 +83,10 @@ class LyingProvider:
         }
         return honest | self.metadata
 
-    def _redeem(self, form: dict[str, str]) -> Response:
+    def _redeem(self, form: dict[str, str], authorization: str | None) -> Response:
         asked = self._codes.pop(form["code"], None)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
-        known = (form["client_id"], form["client_secret"]) == (CLIENT, SECRET)
+        known = authorization == self.basic and (form.get("client_id"), form.get("client_secret")) == self.client
         same = asked and (challenge.decode(), form["redirect_uri"]) == (asked["code_challenge"], asked["redirect_uri"])
         if asked is None or not known or not same or asked["code_challenge_method"] != "S256":
             return JSONResponse({"error": "invalid_grant", "error_description": "홍길동의 코드"}, 400)

@@ -20,6 +20,7 @@ from tests.accounts.lying import (
     CLIENT,
     KEY,
     OTHER_KEY,
+    SECRET,
     LyingProvider,
     by_hand,
     by_public_key,
@@ -27,7 +28,7 @@ from tests.accounts.lying import (
     settings,
     signed,
     whole,
-)  # fmt: skip
+)
 
 
 async def test_who_comes_back_is_known(sso: SingleSignOn, liar: LyingProvider) -> None:
@@ -62,6 +63,17 @@ async def test_another_replica_finishes(liar: LyingProvider, make_sso: Callable[
     assert identity.subject == "u-1"
 
 
+async def test_how_we_show_who_we_are(liar: LyingProvider, make_sso: Callable[..., SingleSignOn]) -> None:
+    """The secret in the body, in the header where only that is offered, and none for a public client."""
+    assert (await refused(make_sso(oidc_client_secret="wrong"), liar)).reason == "failed"
+    liar.client = (CLIENT, None)
+    assert (await whole(make_sso(oidc_client_secret=None), liar))[0].subject == "u-1"
+    liar.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_basic"]}
+    liar.client = (None, None)
+    liar.basic = "Basic " + base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+    assert (await whole(make_sso(), liar))[0].subject == "u-1"
+
+
 NOW = int(time.time())
 
 
@@ -74,6 +86,7 @@ NOW = int(time.time())
         {"aud": None},
         {"aud": []},
         {"aud": ["another-client", "third"]},
+        {"aud": ["another-client", "third"], "azp": CLIENT},
         {"aud": [CLIENT, "another-client"]},
         {"aud": [CLIENT, "another-client"], "azp": "another-client"},
         {"azp": "another-client"},
@@ -148,7 +161,9 @@ async def test_a_shared_secret_is_never_a_key(sso: SingleSignOn, liar: LyingProv
     liar.sign = signed(shared, alg="HS256", kid="shared")
     assert (await refused(sso, liar)).reason == "failed"
     liar.metadata = {"id_token_signing_alg_values_supported": ["HS256"]}
-    assert (await refused(SingleSignOn(settings(oidc_issuer=liar.issuer)), liar)).reason == "failed"
+    for sign in (liar.sign, signed()):
+        liar.sign = sign
+        assert (await refused(SingleSignOn(settings(oidc_issuer=liar.issuer)), liar)).reason == "failed"
 
 
 @pytest.mark.parametrize("algorithm", ["RS512", "PS256", "ES256"])

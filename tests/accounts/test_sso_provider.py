@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -49,6 +50,22 @@ async def test_broken_documents(sso: SingleSignOn, liar: LyingProvider, path: st
     """Too large, of another kind or not there: the provider counts as away, wherever in the sign-in it happens."""
     liar.replies[path] = BROKEN[broken]
     assert (await refused(sso, liar)).reason == "provider_unavailable"
+
+
+async def test_right_documents_in_the_wrong_way(sso: SingleSignOn, liar: LyingProvider) -> None:
+    """A redirect is not followed, a compressed answer not unpacked and a long one not read, even if all were true."""
+    document = json.dumps(liar.document()).encode()
+    for told in (
+        reply("", 302, location=f"{liar.issuer}/elsewhere"),
+        reply(gzip.compress(document), content_encoding="gzip"),
+        reply(document + b" " * 600_000),
+    ):
+        liar.replies[DISCOVERY] = told
+        fresh = SingleSignOn(settings(oidc_issuer=liar.issuer))
+        assert (await refused(fresh, liar)).reason == "provider_unavailable"
+    assert liar.asked["/elsewhere"] == 0
+    liar.replies[DISCOVERY] = reply(document + b" " * 100_000)
+    assert (await whole(sso, liar))[0].subject == "u-1"
 
 
 @pytest.mark.parametrize("path", [DISCOVERY, "/jwks", "/token"])

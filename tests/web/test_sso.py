@@ -119,10 +119,8 @@ async def test_the_cookie_of_the_way(open_app: Callable[..., Application]) -> No
 
 async def test_production_sends_the_cookie_by_https_only(provider: str, make_settings: Callable[..., Settings]) -> None:
     """The flag is there as soon as the environment says so; what production demands besides is left out here."""
-    settings = make_settings(oidc_issuer=provider, oidc_client_id=CLIENT).model_copy(
-        update={"environment": "production"}
-    )
-    app = create_app(settings)
+    settings = make_settings(oidc_issuer=provider, oidc_client_id=CLIENT, oidc_client_secret=SECRET)
+    app = create_app(settings.model_copy(update={"environment": "production"}))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://endy.test") as http,

@@ -124,7 +124,7 @@ class ProviderDirectory:
                 self._check(metadata)
             async with asking("keys"):
                 keys = _Keys.model_validate_json(await _get(client, metadata.jwks_uri)).keys
-                return self._provider(metadata, KeySet.import_key_set({"keys": list(filter(_signs, keys))}))
+                return self._provider(metadata, KeySet.import_key_set({"keys": keys}))
 
     def _check(self, metadata: _Metadata) -> None:
         if metadata.issuer != self.issuer:
@@ -165,11 +165,6 @@ async def _get(client: AsyncOAuth2Client, url: str) -> bytes:
         raise SingleSignOnFailed("provider_unavailable", f"status {response.status_code}")
     content: bytes = response.content
     return content
-
-
-def _signs(key: dict[str, Any]) -> bool:
-    """Whether a published key is one that signatures are checked with."""
-    return key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig"
 
 
 async def _limit(response: httpx2.Response) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from endy.storage.tables import conversations, questions
@@ -60,3 +60,16 @@ async def add_questions(connection: AsyncConnection, asked: Sequence[AskedQuesti
         await connection.execute(insert(conversations), opened)
     rows = [{name: getattr(one, name) for name in _COLUMNS} | {"source_ids": list(one.source_ids)} for one in asked]
     await connection.execute(insert(questions), rows)
+
+
+async def delete_before(connection: AsyncConnection, oldest: datetime, limit: int) -> int:
+    """Delete at most so many questions that were asked before `oldest`, and what was said about them."""
+    found = select(questions.c.id).where(questions.c.asked_at < oldest).limit(limit)
+    return (await connection.execute(delete(questions).where(questions.c.id.in_(found)))).rowcount
+
+
+async def delete_empty_conversations(connection: AsyncConnection, oldest: datetime) -> int:
+    """Delete conversations from before `oldest` that hold no question any more."""
+    held = exists().where(questions.c.conversation_id == conversations.c.id)
+    query = delete(conversations).where(conversations.c.created_at < oldest, ~held)
+    return (await connection.execute(query)).rowcount

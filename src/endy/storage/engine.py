@@ -17,7 +17,13 @@ BUSY_SECONDS = 5
 WRITES = "endy_writes"
 """Execution option of connections that are going to write."""
 
-_PRAGMAS = (f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}", "PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL")
+_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA synchronous=FULL",
+    # What is deleted is overwritten: an erased question must not stay in the file's free pages.
+    "PRAGMA secure_delete=ON",
+)
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
@@ -71,6 +77,14 @@ def _prepare_file(path: Path) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
+
+
+async def empty_log(engine: AsyncEngine) -> None:
+    """Bring everything into SQLite's database file and empty the log beside it; a reader at work may prevent that."""
+    if engine.dialect.name == "sqlite":
+        async with engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
 
 
 def try_write(connection: sqlite3.Connection) -> None:
