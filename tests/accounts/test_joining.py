@@ -106,6 +106,22 @@ async def test_a_recycled_address_does_not_open_the_old_account(house: House) ->
         await accounts.sign_in_sso(mail("park@encar.example", "2"), HERE)
 
 
+async def test_a_claimed_number_does_not_open_a_linked_account(house: House) -> None:
+    """Should people be able to edit the claim, they still cannot take over who has signed in before."""
+    accounts = house.accounts()
+    await accounts.sign_in_sso(identity("1", employee_id="2024003"), HERE)
+    with pytest.raises(AuthenticationFailed):
+        await accounts.sign_in_sso(identity("2", employee_id="2024003"), HERE)
+
+
+async def test_a_new_provider_takes_over(house: House) -> None:
+    """After the company has changed its provider people find their accounts again, by the verified address."""
+    accounts = house.accounts()
+    await accounts.sign_in_sso(mail("park@encar.example", "1"), HERE)
+    moved = Identity("https://new.encar.example", "77", email="park@encar.example", email_verified=True)
+    assert (await accounts.sign_in_sso(moved, HERE)).user.employee_id == "2024003"
+
+
 async def test_an_address_that_two_share_is_nobodys(house: House) -> None:
     """Guessing which of them it is would be wrong half of the time."""
     await house.directory.add(User("2024009", "최하나", "", "park@encar.example", "user"), "2024001", HERE)

@@ -53,12 +53,13 @@ async def test_broken_documents(sso: SingleSignOn, liar: LyingProvider, path: st
 
 
 async def test_right_documents_in_the_wrong_way(sso: SingleSignOn, liar: LyingProvider) -> None:
-    """A redirect is not followed, a compressed answer not unpacked and a long one not read, even if all were true."""
+    """Redirected, compressed, too long or called an error: not used, even if every word were true."""
     document = json.dumps(liar.document()).encode()
     for told in (
         reply("", 302, location=f"{liar.issuer}/elsewhere"),
         reply(gzip.compress(document), content_encoding="gzip"),
         reply(document + b" " * 600_000),
+        reply(document, 500),
     ):
         liar.replies[DISCOVERY] = told
         fresh = SingleSignOn(settings(oidc_issuer=liar.issuer))

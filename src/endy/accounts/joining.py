@@ -47,16 +47,17 @@ async def _find(connection: AsyncConnection, identity: Identity) -> StoredUser |
     linked = await repository.stored_by_subject(connection, identity.key)
     if linked is not None:
         return linked
+    found: list[StoredUser] = []
     if identity.employee_id:
-        return await repository.stored_user(connection, identity.employee_id)
-    if not (identity.email and identity.email_verified):
-        return None
-    found = await repository.stored_by_email(connection, identity.email)
+        known = await repository.stored_user(connection, identity.employee_id)
+        found = [known] if known else []
+    elif identity.email and identity.email_verified:
+        found = await repository.stored_by_email(connection, identity.email)
     if len(found) > 1:
         raise _refused("several users share the address")
-    # An address may be given to somebody new; the account stays with whom it was linked to.
-    if found and found[0].sso_subject is not None:
-        raise _refused("the address is another identity's")
+    # An address may be given to somebody new; the account stays with whom this provider linked it to.
+    if found and (found[0].sso_subject or "").startswith(f"{identity.issuer}|"):
+        raise _refused("the account is another identity's")
     return found[0] if found else None
 
 

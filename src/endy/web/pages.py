@@ -39,9 +39,22 @@ async def chat_page(request: Request) -> HTMLResponse:
     return render(
         request,
         "chat.html",
-        login_by="name" if settings.name_login else "password",
+        login_by=_login_by(settings),
+        sso_name=settings.oidc_name if settings.single_sign_on else "",
         anonymous_access=settings.anonymous_access,
     )
+
+
+@router.get("/set-password", response_class=HTMLResponse)
+async def set_password_page(request: Request) -> HTMLResponse:
+    """Where one-time links lead; the token is in the fragment and never gets here."""
+    return render(request, "set_password.html")
+
+
+def _login_by(settings: "Settings") -> str:
+    if settings.name_login:
+        return "name"
+    return "password" if settings.password_login else ""
 
 
 def render(request: Request, template: str, **context: Any) -> HTMLResponse:

@@ -4,11 +4,14 @@ import { recogniseVisitor, signIn, signOut } from "../shared/account.js";
 import { byId } from "../shared/dom.js";
 import { tab } from "../shared/store.js";
 import { t } from "../shared/strings.js";
+import { openAccount } from "./account_panel.js";
 import * as composer from "./composer.js";
 import { ask, belongsTo, restore, startAnew, stop } from "./conversation.js";
 import * as history from "./history.js";
 import { startPreferences } from "./preferences.js";
 import { choose, loadTopics, startTopics } from "./topics.js";
+
+const REFUSALS = new Set(["cancelled", "expired", "provider_unavailable", "not_allowed", "failed"]);
 
 const DO = {
   new: () => {
@@ -18,6 +21,7 @@ const DO = {
   },
   history: () => history.openHistory(ask),
   login: () => signIn(),
+  account: () => openAccount(),
   logout: () => signOut(),
 };
 
@@ -45,7 +49,7 @@ function showPerson(person) {
   byId("who").hidden = !person;
   byId("menu-who").textContent = label || t("account.none");
   byId("menu").querySelector("[data-do=login]").hidden = Boolean(person);
-  byId("menu").querySelector("[data-do=logout]").hidden = !person;
+  for (const name of ["account", "logout"]) byId("menu").querySelector(`[data-do=${name}]`).hidden = !person;
   byId("menu-admin").hidden = person?.role !== "admin";
 }
 
@@ -59,10 +63,18 @@ function takeSharedQuestion() {
   window.history.replaceState(null, "", location.pathname);
 }
 
+// The company's account did not lead in: say why, and offer the ways that there are.
+function explainRefusal() {
+  const reason = new URLSearchParams(location.search).get("sso_error");
+  if (!reason) return;
+  window.history.replaceState(null, "", location.pathname);
+  signIn(t(REFUSALS.has(reason) ? `sso.${reason}` : "sso.failed"));
+}
+
 startPreferences();
 startTopics(ask);
 composer.startComposer({ ask, stop });
 restore();
 takeSharedQuestion();
-recogniseVisitor();
+recogniseVisitor().then(explainRefusal);
 if (matchMedia("(pointer: fine)").matches && !tab.get("endy.thread")) composer.focus();
