@@ -212,7 +212,7 @@ async def test_the_company_account_leads_in_and_back_to_the_question(
     await ask(page, QUESTION)
     await expect(page.locator("#login")).to_be_visible()
     await expect(page.locator("#login-number")).to_have_count(0)
-    await expect(page.locator("#login-sso")).to_have_text("엔카 계정으로 로그인")
+    await expect(page.locator("#login-sso")).to_have_text("엔카 계정 로그인")
     await page.click("#login-sso")
     await agree(page, "park", {"email": "b@encar.example", "email_verified": True})
     await expect(page.locator("#who")).to_have_text("박민수")

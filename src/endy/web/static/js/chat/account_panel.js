@@ -109,6 +109,7 @@ async function changePassword(event) {
 function ago(moment) {
   // The server's moments are UTC, with or without saying so.
   const seconds = (Date.now() - new Date(/Z|[+-]\d\d:\d\d$/.test(moment) ? moment : `${moment}Z`)) / 1000;
-  const [unit, size] = STEPS.find(([, length]) => seconds >= length) ?? ["minute", 60];
-  return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-Math.max(0, Math.floor(seconds / size)), unit);
+  const step = STEPS.find(([, length]) => seconds >= length);
+  if (!step) return t("account.now");
+  return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-Math.floor(seconds / step[1]), step[0]);
 }
