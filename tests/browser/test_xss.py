@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route
+from playwright.async_api import Error as PlaywrightError
 
 from endy.ask.render import to_html
 from endy.settings import Settings
@@ -161,6 +162,13 @@ async def test_what_is_shown_while_an_answer_comes_is_harmless(browser: Browser,
     assert set(found) <= plain | {"@start", "@class", "@tabindex", "@role", "@aria-label"}
 
 
+async def _without_trusted_types(route: Route) -> None:
+    """What older browsers make of the page: everything of its policy but this."""
+    response = await route.fetch()
+    policy = response.headers["content-security-policy"].split("; require-trusted-types-for")[0]
+    await route.fulfill(response=response, headers={**response.headers, "content-security-policy": policy})
+
+
 async def test_the_policy_holds_where_sanitising_fails(browser: Browser, tmp_path: Path) -> None:
     """The real page works under its own policy, and what is put into it all the same neither runs nor goes anywhere."""
     (tmp_path / "people.md").write_text(DOCUMENT, encoding="utf-8")
@@ -176,6 +184,16 @@ async def test_the_policy_holds_where_sanitising_fails(browser: Browser, tmp_pat
     page.on("console", lambda message: refused.append(message.text))
     async with serving(settings) as (_, port):
         await page.goto(f"http://127.0.0.1:{port}/")
+        for sink in (
+            "document.body.innerHTML = '<b>x</b>'",
+            "eval('1')",
+            "document.createElement('script').src = '/x'",
+        ):
+            with pytest.raises(PlaywrightError, match="Trusted|unsafe-eval"):
+                await page.evaluate(f"() => {{ {sink} }}")
+        refused.clear()
+        await page.route(f"http://127.0.0.1:{port}/", _without_trusted_types)
+        await page.reload()
         await ask_and_wait(page, "연차 이월 언제까지 신청해?")
         assert [text for text in refused if "Content Security Policy" in text] == []
         asked: list[str] = []

@@ -38,9 +38,9 @@ def pass_time(tmp_path: Path, **span: float) -> None:
             )
 
 
-def cookie_of(response: httpx.Response) -> Morsel[str]:
-    given = [line for line in response.headers.get_list("set-cookie") if line.startswith(f"{SESSION_COOKIE}=")]
-    return SimpleCookie(given[0])[SESSION_COOKIE]
+def cookie_of(response: httpx.Response, name: str = SESSION_COOKIE) -> Morsel[str]:
+    given = [line for line in response.headers.get_list("set-cookie") if f"{name}=" in line]
+    return SimpleCookie(given[0])[name]
 
 
 async def who(http: httpx.AsyncClient, headers: dict[str, str]) -> int:
@@ -184,7 +184,8 @@ async def test_production_keeps_the_cookie_to_https(client: Client, tmp_path: Pa
             await http.post("/api/login", json={"employee_id": number, "password": "틀린 비밀번호"})
             for number in ("2024003", "2024001", "9999999")
         ]
-    assert cookie_of(good)["secure"]
+    cookie = cookie_of(good, f"__Host-{SESSION_COOKIE}")
+    assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
     assert {answer.status_code for answer in bad} == {401}
     assert len({answer.text for answer in bad}) == 1
 

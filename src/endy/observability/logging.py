@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from typing import Any, TextIO
@@ -17,17 +18,24 @@ _LOUD = ("uvicorn.access", "watchfiles", "aiosqlite", "httpx", "alembic.runtime.
 
 def configure_logging(settings: Settings) -> None:
     """Send every logger, ours and the libraries', to the console and LOG_FILE through one masking chain."""
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=False),
-        structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
-        mask_event,
-    ]
+    renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+    for_console = renderer
+    if not settings.production:
+        renderer = structlog.dev.ConsoleRenderer(colors=False)
+        for_console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    _configure(settings.log_level.upper(), [(_Console(sys.stderr), for_console), *_file_handler(settings, renderer)])
+    # Warnings of libraries quote what they warn of, and would go past the loggers.
+    logging.captureWarnings(True)
+    _tame_libraries()
+
+
+def configure_quiet_logging() -> None:
+    """For commands: warnings and errors only, on standard error, so that output stays for other programs."""
+    _configure("WARNING", [(_Console(sys.stderr), structlog.dev.ConsoleRenderer(colors=False))], stamped=False)
+
+
+def _configure(level: str, handlers: list[tuple[logging.Handler, Processor]], *, stamped: bool = True) -> None:
+    shared = _shared_processors(stamped)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -39,22 +47,26 @@ def configure_logging(settings: Settings) -> None:
         root.removeHandler(handler)
         with suppress(OSError):
             handler.close()
-    for handler in _handlers(settings):
-        handler.setFormatter(_formatter(settings, shared, handler))
+    for handler, renderer in handlers:
+        last = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+        handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
         root.addHandler(handler)
-    root.setLevel(settings.log_level.upper())
-    _tame_libraries()
+    root.setLevel(level)
 
 
-def configure_quiet_logging() -> None:
-    """For commands: warnings and errors only, on standard error, so that output stays for other programs."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s", force=True)
-    structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, mask_event, structlog.dev.ConsoleRenderer(colors=False)],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
+def _shared_processors(stamped: bool) -> list[Processor]:
+    where: list[Processor] = [structlog.stdlib.add_logger_name, structlog.stdlib.add_log_level]
+    return [
+        structlog.contextvars.merge_contextvars,
+        *(where if stamped else []),
+        structlog.stdlib.ExtraAdder(),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        *([structlog.processors.TimeStamper(fmt="iso", utc=False)] if stamped else []),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        # After everything that makes text, exceptions too; nothing is added behind it.
+        mask_event,
+    ]
 
 
 def mask_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -65,10 +77,12 @@ def mask_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 def _masked(value: Any) -> Any:
     if isinstance(value, str):
         return mask(value)
+    if isinstance(value, (bytes, bytearray)):
+        return mask(value.decode("utf-8", "backslashreplace"))
     if isinstance(value, int):
         # Numbers of people come as numbers, too; any other stays one.
         return value if mask(str(value)) == str(value) else mask(str(value))
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {_masked(key): _masked(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_masked(item) for item in value]
@@ -97,33 +111,20 @@ class _File(_Discreet, RotatingFileHandler):
     pass
 
 
-def _handlers(settings: Settings) -> list[logging.Handler]:
-    handlers: list[logging.Handler] = [_Console(sys.stderr)]
+def _file_handler(settings: Settings, renderer: Processor) -> list[tuple[logging.Handler, Processor]]:
     try:
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(
-            _File(
-                settings.log_file,
-                maxBytes=settings.log_max_bytes,
-                backupCount=settings.log_backup_count,
-                encoding="utf-8",
-                errors="backslashreplace",
-            )
+        handler = _File(
+            settings.log_file,
+            maxBytes=settings.log_max_bytes,
+            backupCount=settings.log_backup_count,
+            encoding="utf-8",
+            errors="backslashreplace",
         )
     except OSError as error:
         sys.stderr.write(f"로그 파일을 쓸 수 없어 화면에만 남겨요: {settings.log_file} ({error.strerror})\n")
-    return handlers
-
-
-def _formatter(settings: Settings, shared: list[Processor], handler: logging.Handler) -> logging.Formatter:
-    on_screen = not isinstance(handler, RotatingFileHandler)
-    renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
-    if not settings.production:
-        renderer = structlog.dev.ConsoleRenderer(colors=on_screen and sys.stderr.isatty())
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-    )
+        return []
+    return [(handler, renderer)]
 
 
 def _tame_libraries() -> None:

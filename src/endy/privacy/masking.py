@@ -2,49 +2,84 @@
 
 import re
 
-_WIDE = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0D: "-", 0xFF20: "@", 0xFF0E: "."}
-_DASHES_AND_SPACES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-") | dict.fromkeys([0xA0, 0x3000], " ")
-_PLAIN = _WIDE | _DASHES_AND_SPACES
+from endy.privacy import money, papers
+from endy.privacy.emails import EMAIL
+from endy.privacy.findings import Finding, Kind
+from endy.privacy.named import NAMED, OTHERWISE_NAMED
+from endy.privacy.parts import START
+from endy.privacy.plain import plain
+from endy.privacy.telephones import TELEPHONE
 
-_MAYBE = re.compile(r"[\d@＠]|%40")
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
-_RESIDENT = re.compile(r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ -]{0,3}[1-8]\d{6}(?!\d)")
-_CARD = re.compile(r"(?<!\d)\d{4}[ -]?(?:\d{4}[ -]?\d{4}[ -]?\d{3,4}|\d{6}[ -]?\d{5})(?!\d)")
-_MOBILE = re.compile(r"(?<!\d)(?:\+?82[ .-]?\(?0?\)?)?0?1[016789][ .)-]{0,2}\d{3,4}[ .-]?\d{4}(?!\d)")
-_LANDLINE = re.compile(r"(?<!\d)0(?:2|[3-6]\d|70|50\d)[ .)-]{1,2}\d{3,4}[ .-]\d{4}(?!\d)")
-_ACCOUNT = re.compile(r"(?<![\d-])\d{2,6}-\d{2,6}-\d{4,8}(?:-\d{1,4})?(?![\d-])")
-_EMPLOYEE = re.compile(r"(?<!\d)(?<!\d[.,-])(?:19[89]|20[0-3])\d{4}(?!\d|[.,-]\d|\s*(?:원|km|대|건|명|개))")
+_SOMETHING = re.compile("[0-9@\uff10-\uff19\uff20\ufe6b\U0001d7ce-\U0001d7ff]")
+_DIGITS = re.compile("[0-9]{3}|[0-9]{2}[ .-]|[0-9] [0-9]")
+_PASSES = 5
 
-_DATE_LIKE = re.compile(r"(?:19|20)\d{2}-\d{1,2}-\d{1,4}$")
+_SHAPES = re.compile(
+    rf"(?=[0-9]{{2}}|0 1|[+(]){START}(?:(?P<RESIDENT>{papers.RESIDENT})|(?P<CARD>{money.CARD})"
+    rf"|(?P<LICENCE>{papers.LICENCE})|(?P<PHONE>{TELEPHONE})|(?P<ACCOUNT>{money.ACCOUNT})"
+    rf"|(?P<EMPLOYEE>{papers.EMPLOYEE})|(?P<PLATE>{papers.PLATE}))"
+)
+_BY_REGION = re.compile(
+    rf"(?=[서부대인광울세경강충전제임외영준국협])(?:(?P<LICENCE>{papers.LICENCE_BY_REGION})|(?P<PLATE>{papers.PLATE_BY_REGION}))"
+)
+_PASSPORT = re.compile(papers.PASSPORT)
+_KINDS = dict(Kind.__members__)
+_LABELS = {kind: kind.label for kind in Kind}
+
+_Candidate = tuple[int, int, int, Kind | None]
+
+
+def find(text: str) -> list[Finding]:
+    """What is personal in the text, in order and without overlaps."""
+    if not _SOMETHING.search(text):
+        return []
+    readable = plain(text)
+    kept: list[_Candidate] = []
+    for candidate in sorted(_candidates(readable.text)):
+        if not kept or kept[-1][2] <= candidate[0]:
+            kept.append(candidate)
+        elif candidate[1] < kept[-1][1]:
+            kept[-1] = candidate
+    if readable.origins is None:
+        return [Finding(start, end, kind) for start, _, end, kind in kept if kind]
+    return [Finding(*readable.span(start, end), kind) for start, _, end, kind in kept if kind]
 
 
 def mask(text: str) -> str:
-    """The text with personal data replaced by labels such as [이메일]; everything else stays as it is."""
-    if not _MAYBE.search(text):
-        return text
-    readable = text.translate(_PLAIN)
-    masked = _EMAIL.sub("[이메일]", readable)
-    masked = _RESIDENT.sub("[주민등록번호]", masked)
-    masked = _CARD.sub(_card, masked)
-    masked = _MOBILE.sub("[전화번호]", masked)
-    masked = _LANDLINE.sub("[전화번호]", masked)
-    masked = _ACCOUNT.sub(_account, masked)
-    masked = _EMPLOYEE.sub("[사번]", masked)
-    return text if masked == readable else masked
+    """The text with personal data replaced by labels such as [이메일]; everything else stays as it was typed."""
+    for _ in range(_PASSES):
+        # What stood too close to another number shows only when that is gone.
+        findings = find(text)
+        if not findings:
+            break
+        text = _replaced(text, findings)
+    return text
 
 
-def _card(match: re.Match[str]) -> str:
-    digits = [int(char) for char in match.group() if char.isdigit()]
-    return "[카드번호]" if _luhn(digits) else match.group()
+def _replaced(text: str, findings: list[Finding]) -> str:
+    parts, behind = [], 0
+    for start, end, kind in findings:
+        parts += [text[behind:start], _LABELS[kind]]
+        behind = end
+    return "".join([*parts, text[behind:]])
 
 
-def _luhn(digits: list[int]) -> bool:
-    """Luhn's check, ISO/IEC 7812-1."""
-    doubled = (digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2])
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-
-
-def _account(match: re.Match[str]) -> str:
-    text = match.group()
-    digits = sum(char.isdigit() for char in text)
-    return text if digits < 10 or _DATE_LIKE.match(text) else "[계좌번호]"
+def _candidates(text: str) -> list[_Candidate]:
+    """Spans with their precedence; one without a kind is nobody's, and keeps lesser ones away."""
+    found: list[_Candidate] = []
+    if "@" in text:
+        found += [(match.start(), 0, match.end(), Kind.EMAIL) for match in EMAIL.finditer(text)]
+    if not _DIGITS.search(text):
+        return found
+    for pattern in OTHERWISE_NAMED:
+        found += [(match.start("number"), 1, match.end("number"), None) for match in pattern.finditer(text)]
+    for pattern in (_BY_REGION, _SHAPES):
+        found += [
+            (match.start(), 2, match.end(), _KINDS[match.lastgroup or ""])
+            for match in pattern.finditer(text)
+            if match.lastgroup != "CARD" or money.passes_luhn(match.group())
+        ]
+    found += [(match.start(), 3, match.end(), Kind.PASSPORT) for match in _PASSPORT.finditer(text)]
+    for rank, (kind, pattern) in enumerate(NAMED, 4):
+        found += [(match.start("number"), rank, match.end("number"), kind) for match in pattern.finditer(text)]
+    return found

@@ -11,6 +11,7 @@ from endy.accounts.roles import Permission, audiences_of, permit
 from endy.ask.models import Asker
 from endy.bootstrap import Services as BuiltServices
 from endy.errors import InsufficientPermissions, RateLimitExceeded
+from endy.settings import Settings
 from endy.web.clients import client_address, device_name
 
 SESSION_COOKIE = "endy_session"
@@ -27,12 +28,17 @@ def get_services(request: Request) -> BuiltServices:
 Services = Annotated[BuiltServices, Depends(get_services)]
 
 
+def cookie_name(name: str, settings: Settings) -> str:
+    """With a prefix in production, so that browsers take the cookie from this host alone and over HTTPS only."""
+    return f"__Host-{name}" if settings.production else name
+
+
 def session_token(request: Request) -> str | None:
     """The Bearer token, else the cookie's. Raises InsufficientPermissions for a cross-site call with the cookie."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    cookie = request.cookies.get(SESSION_COOKIE)
+    cookie = request.cookies.get(cookie_name(SESSION_COOKIE, get_services(request).settings))
     if cookie and request.method not in _SAFE and not _same_origin(request):
         raise InsufficientPermissions("다른 사이트에서 보낸 요청은 받을 수 없어요.")
     return cookie
@@ -118,7 +124,7 @@ def client_of(request: Request, services: Services) -> Client:
         address=client_address(request, services.settings.trusted_networks),
         device=device_name(request.headers.get("user-agent", "")),
         request_id=request.state.request_id,
-        known=request.cookies.get(DEVICE_COOKIE, ""),
+        known=request.cookies.get(cookie_name(DEVICE_COOKIE, services.settings), ""),
     )
 
 

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from endy.web.deps import OPEN
+from endy.web.deps import OPEN, SESSION_COOKIE, cookie_name
 from endy.web.headers import page_policy
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def render(request: Request, template: str, **context: Any) -> HTMLResponse:
         "language": language,
         "theme": _choice(request, "endy_theme", THEMES),
         "t": texts(language),
-        "has_session": "endy_session" in request.cookies,
+        "has_session": cookie_name(SESSION_COOKIE, request.app.state.services.settings) in request.cookies,
     }
     response = _templates().TemplateResponse(request, template, context)
     response.headers["Cache-Control"] = f"private, {ASK_EACH_TIME}"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from endy.accounts.models import SignIn, User
 from endy.bootstrap import Services as BuiltServices
-from endy.web.deps import DEVICE_COOKIE, OPEN, SESSION_COOKIE, Caller, Services, SignedIn, session_token
+from endy.web.deps import DEVICE_COOKIE, OPEN, SESSION_COOKIE, Caller, Services, SignedIn, cookie_name, session_token
 from endy.web.documented import errors
 
 COOKIE_SECONDS = 400 * 24 * 3600
@@ -115,13 +115,19 @@ def remember_session(services: BuiltServices, response: Response, signed_in: Sig
     }
     for name, value in cookies.items():
         response.set_cookie(
-            name, value, COOKIE_SECONDS, httponly=True, samesite="lax", secure=services.settings.production
+            cookie_name(name, services.settings),
+            value,
+            COOKIE_SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=services.settings.production,
         )
 
 
 def forget_session(services: BuiltServices, response: Response) -> None:
     """The device stays known: that is what keeps its owner from being locked out."""
-    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=services.settings.production)
+    name = cookie_name(SESSION_COOKIE, services.settings)
+    response.delete_cookie(name, httponly=True, samesite="lax", secure=services.settings.production)
 
 
 def _welcome(

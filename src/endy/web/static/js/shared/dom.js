@@ -29,8 +29,11 @@ export function icon(name) {
 
 export const byId = (id) => document.getElementById(id);
 
+// The browser takes HTML from this policy alone, and it is used in one place.
+const policy = globalThis.trustedTypes?.createPolicy("sanitised", { createHTML: (html) => html });
+
 export function insertSanitised(target, html) {
-  target.innerHTML = html;
+  target.innerHTML = policy ? policy.createHTML(html) : html;
   target.querySelectorAll("h1, h2").forEach(demote);
   target.querySelectorAll("table").forEach(makeScrollable);
   target.querySelectorAll("a[href]").forEach((link) => {
