@@ -184,12 +184,8 @@ async def test_the_policy_holds_where_sanitising_fails(browser: Browser, tmp_pat
     page.on("console", lambda message: refused.append(message.text))
     async with serving(settings) as (_, port):
         await page.goto(f"http://127.0.0.1:{port}/")
-        for sink in (
-            "document.body.innerHTML = '<b>x</b>'",
-            "eval('1')",
-            "document.createElement('script').src = '/x'",
-        ):
-            with pytest.raises(PlaywrightError, match="Trusted|unsafe-eval"):
+        for sink in ("document.body.innerHTML = '<b>x</b>'", "document.createElement('script').src = '/x'"):
+            with pytest.raises(PlaywrightError, match="requires 'Trusted"):
                 await page.evaluate(f"() => {{ {sink} }}")
         refused.clear()
         await page.route(f"http://127.0.0.1:{port}/", _without_trusted_types)
