@@ -22,8 +22,8 @@ from endy.ask.offtopic import OffTopic
 from endy.ask.question_log import QuestionLog
 from endy.ask.retention import QuestionRetention
 from endy.ask.service import AskService
-from endy.audit.service import AuditLog
-from endy.errors import StartupError
+from endy.audit.service import AuditLog, Event, masked
+from endy.errors import ServiceUnavailable, StartupError
 from endy.feedback.service import FeedbackService
 from endy.knowledge import repository as knowledge
 from endy.knowledge.sync import KnowledgeSync, KnowledgeWatcher, SyncReport
@@ -193,6 +193,7 @@ async def running_services(
         services = _assemble(settings, engine, metrics)
         stack.push_async_callback(services.ask.close)
         stack.callback(services.accounts.close)
+        await note_settings(services.audit, settings)
         await services.users_file.sync()
         job = build_sync(settings, engine)
         stack.callback(job.close)
@@ -208,6 +209,21 @@ async def running_services(
             retention.start()
             stack.push_async_callback(retention.stop)
         yield services
+
+
+async def note_settings(audit: AuditLog, settings: Settings) -> None:
+    """Record the settings if they are others than at the last start; of a secret only that there is one."""
+    current = masked(settings.shown())
+    last = (await audit.page(1, action="settings_changed")).items
+    before = (last[0].after if last else None) or {}
+    if before == current:
+        return
+    was = {name: before.get(name) for name in current if before.get(name) != current[name]}
+    try:
+        await audit.add(Event("settings_changed", "start", before=was if before else None, after=current))
+    except ServiceUnavailable as error:
+        # Who cannot write may still read: answering does not wait for the log.
+        _log.warning("audit_not_written", action="settings_changed", reason=error.message)
 
 
 def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Services:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from endy.errors import StartupError
 
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]*@")
 DEFAULT_SECRET_KEY = "development-only-secret-key-change-me"  # noqa: S105  refused in production
 PLACEHOLDER_SECRETS = {DEFAULT_SECRET_KEY, "your-secret-key-min-32-characters-random-string"}
 
@@ -182,6 +183,11 @@ class Settings(BaseSettings):
             raise ValueError("\n".join(problems))
         return self
 
+    def shown(self) -> dict[str, str | None]:
+        """Every setting by its environment name, as it may be shown: no secret, and no password in an address."""
+        values = {name.upper(): getattr(self, name) for name in type(self).model_fields}
+        return {name: _shown(value) for name, value in values.items()}
+
     @property
     def production(self) -> bool:
         return self.environment == "production"
@@ -223,6 +229,15 @@ def _single_sign_on_problems(settings: Settings) -> list[str]:
     if settings.production and not (settings.public_url or "").startswith("https://"):
         problems.append("PUBLIC_URL: 운영 환경의 회사 계정 로그인에는 사람들이 여는 https:// 주소가 필요해요")
     return problems
+
+
+def _shown(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, SecretStr):
+        return "(정해짐)"
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return _PASSWORD.sub(r"\1***@", text)
 
 
 def load_settings(**overrides: object) -> Settings:

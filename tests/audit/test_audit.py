@@ -15,11 +15,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from endy.audit.service import AuditLog, Event, record
+from endy.knowledge.sync import KnowledgeSync
 from endy.settings import Settings
 from endy.storage.engine import create_engine
 from endy.storage.migrations import upgrade
 from endy.storage.transaction import transaction
-from tests.web.conftest import Client, client, make_settings, sign_in
+from tests.web.conftest import DOCUMENT, Client, client, make_settings, sign_in
 from tests.web.test_sessions import files_with
 
 __all__ = ["client", "make_settings"]
@@ -171,3 +172,41 @@ async def test_nothing_over_http_changes_the_log(client: Client) -> None:
             for path in ("/api/admin/audit", "/api/admin/audit/1", "/api/admin/audit/export"):
                 answer: httpx.Response = await http.request(method, path, headers=admin)
                 assert answer.status_code in (404, 405), (method, path)
+
+
+async def test_content_that_changes_is_recorded_document_by_document(client: Client, tmp_path: Path) -> None:
+    """Added, changed and removed, with the hash of what was and of what is; a file that only moved in time is not."""
+    async with client() as http:
+        services = http.app.state.services  # type: ignore[attr-defined]
+        sync = KnowledgeSync(services.engine, services.settings)
+        before = {row.id for row in (await services.audit.page(200)).items}
+        document = tmp_path / "docs" / "people.md"
+        document.write_text(DOCUMENT.replace("5일까지", "7일까지"), encoding="utf-8")
+        (tmp_path / "docs" / "new.md").write_text(DOCUMENT.replace("안내", "새 안내"), encoding="utf-8")
+        (tmp_path / "docs" / "secret.md").unlink()
+        await sync.sync()
+        (tmp_path / "docs" / "new.md").touch()
+        await sync.sync()
+        told = [row for row in (await services.audit.page(200)).items if row.id not in before][::-1]
+        sync.close()
+    assert {(row.actor, row.action, row.target) for row in told} == {
+        ("files", "document_changed", "people.md"),
+        ("files", "document_added", "new.md"),
+        ("files", "document_removed", "secret.md"),
+    }
+    changed = next(row for row in told if row.action == "document_changed")
+    assert changed.before["content_hash"] != changed.after["content_hash"]  # type: ignore[index]
+
+
+async def test_other_settings_than_last_time_are_recorded_at_the_start(client: Client, tmp_path: Path) -> None:
+    """What changed, before and after; a restart with the same ones says nothing; no secret and no password is told."""
+    secrets = {"secret_key": "canary-" * 8, "openai_api_key": "canary-key", "redis_url": "redis://u:canary-word@r:6379"}
+    for values in ({}, {}, {"rate_limit_per_minute": 20, **secrets}):
+        async with client(**values) as http:
+            rows = (await http.app.state.services.audit.page(10, action="settings_changed")).items  # type: ignore[attr-defined]
+    assert len(rows) == 2
+    assert rows[0].before["RATE_LIMIT_PER_MINUTE"] == "10"
+    assert rows[0].after["RATE_LIMIT_PER_MINUTE"] == "20"
+    assert rows[0].after["OPENAI_API_KEY"] == "(정해짐)"
+    assert rows[0].after["REDIS_URL"] == "redis://u:***@r:6379"
+    assert not files_with(tmp_path, "canary-")

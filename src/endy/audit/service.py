@@ -94,19 +94,20 @@ async def record(connection: AsyncConnection, event: Event) -> None:
         "actor": event.actor,
         "action": event.action,
         "target": event.target,
-        "before": _masked(event.before),
-        "after": _masked(event.after),
+        "before": masked(event.before),
+        "after": masked(event.after),
         "address": event.address,
         "request_id": event.request_id,
     }
     await repository.append(connection, values)
 
 
-def _masked(value: Any) -> Any:
+def masked(value: Any) -> Any:
+    """The value as it may be recorded: personal data masked at any depth, secrets left out by name."""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, Mapping):
-        return {key: _masked(item) for key, item in value.items() if key not in _NEVER}
+        return {key: masked(item) for key, item in value.items() if key not in _NEVER}
     if isinstance(value, (list, tuple)):
-        return [_masked(item) for item in value]
+        return [masked(item) for item in value]
     return value

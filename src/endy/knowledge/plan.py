@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta, timezone
 
+from endy.audit.service import Event
 from endy.knowledge.files import LoadedFile
 from endy.knowledge.problems import Problem
 from endy.knowledge.readers.parsed import ParsedDocument
@@ -53,6 +54,19 @@ class Plan:
     def documents(self) -> set[str]:
         """The documents whose stored sections are going to be replaced or to go."""
         return {change.document.name for change in self.changes if change.sections is not None} | set(self.gone)
+
+    def events(self, actor: str) -> list[Event]:
+        """What changes in the content, document by document, for the audit log."""
+        told = []
+        for change in self.changes:
+            known, document = self.base.get(change.document.name), change.document
+            if change.sections is None or (known and known.content_hash == document.content_hash):
+                continue
+            after = {"content_hash": document.content_hash, "sections": len(change.sections)}
+            before = {"content_hash": known.content_hash} if known else None
+            told.append(Event("document_changed" if known else "document_added", actor, document.name, before, after))
+        gone = ((name, {"content_hash": self.base[name].content_hash}) for name in self.gone)
+        return told + [Event("document_removed", actor, name, before) for name, before in gone]
 
     def add(self, loaded: LoadedFile, stored: Sequence[Section]) -> None:
         """Take in one file that was read, given its stored sections."""

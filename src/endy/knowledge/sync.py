@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from watchfiles import awatch
 
+from endy.audit.service import record
 from endy.errors import ServiceUnavailable
 from endy.knowledge import repository
 from endy.knowledge.files import Listing, LoadedFile, list_files, load, signature
@@ -27,6 +28,9 @@ SETTLE_SECONDS = 0.3
 RETRY_SECONDS = 60.0
 PATIENCE = 3.0
 """Seconds of embedding that a change may wait for; what is left goes live by words alone and is embedded after."""
+
+FILES = "files"
+"""The actor of changes that come out of KNOWLEDGE_DIR and FAQ_FILE."""
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -147,6 +151,8 @@ class KnowledgeSync:
                 await repository.put_document(connection, change.document)
                 if change.sections is not None:
                     await repository.replace_sections(connection, change.document.name, change.sections)
+            for event in plan.events(FILES):
+                await record(connection, event)
             await repository.delete_orphaned_embeddings(connection)
             if plan.touches_content or embedded:
                 return await repository.bump_version(connection)
