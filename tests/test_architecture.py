@@ -19,7 +19,7 @@ LAYERS = [
     {"storage"},
     {"observability"},
     {"privacy"},
-    {"settings"},
+    {"settings", "background"},
     {"errors"},
 ]
 RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}

@@ -23,6 +23,7 @@ from endy.ask.question_log import QuestionLog
 from endy.ask.retention import QuestionRetention
 from endy.ask.service import AskService
 from endy.audit.service import AuditLog, Event, masked
+from endy.background import Repeating
 from endy.errors import ServiceUnavailable, StartupError
 from endy.feedback.service import FeedbackService
 from endy.knowledge import repository as knowledge
@@ -43,6 +44,9 @@ from endy.storage.transaction import reading
 
 START_PATIENCE = 25.0
 """Seconds that a first start waits for vectors; the rest is made while it serves."""
+
+USERS_FILE_EVERY = 2.0
+RETENTION_EVERY = 24 * 3600.0
 
 ENOUGH_DISK = 1024**3
 """Bytes; the guide's alarm rings below the same."""
@@ -203,11 +207,13 @@ async def running_services(
             watcher = KnowledgeWatcher(job, services.on_knowledge, services.searcher().version, services.on_failure)
             watcher.start()
             stack.push_async_callback(watcher.stop)
-            services.users_file.start()
-            stack.push_async_callback(services.users_file.stop)
             retention = QuestionRetention(engine, settings.question_retention_days)
-            retention.start()
-            stack.push_async_callback(retention.stop)
+            for repeated in (
+                Repeating("users-file", services.users_file.sync, USERS_FILE_EVERY, first=USERS_FILE_EVERY),
+                Repeating("question-retention", retention.clean, RETENTION_EVERY),
+            ):
+                repeated.start()
+                stack.push_async_callback(repeated.stop)
         yield services
 
 

@@ -20,6 +20,7 @@ from endy.accounts.throttle import LoginLimits, LoginThrottle
 from endy.accounts.users import UserDirectory
 from endy.accounts.users_file import UsersFileError, read_users
 from endy.accounts.users_sync import UsersFileSync
+from endy.background import Repeating
 from endy.errors import AuthenticationFailed, Conflict, NotFound, ServiceUnavailable
 from endy.limits.rate import MemoryRateLimiter
 from endy.settings import Settings
@@ -188,7 +189,6 @@ async def test_a_database_fault_is_no_reason_to_forget(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """When the new users cannot be stored they are tried again, and then they are there."""
-    monkeypatch.setattr("endy.accounts.users_sync.POLL_SECONDS", 0.02)
 
     def refuse(connection: object) -> None:
         connection.exec_driver_sql("PRAGMA query_only=ON")  # type: ignore[attr-defined]
@@ -200,7 +200,8 @@ async def test_a_database_fault_is_no_reason_to_forget(
     write(settings.users_file, [KIM])
     with pytest.raises(ServiceUnavailable):
         await users_file.sync()
-    users_file.start()
+    follow = Repeating("users-file", users_file.sync, 0.02)
+    follow.start()
     await asyncio.sleep(0.1)
     event.remove(engine.sync_engine, "begin", refuse)
     event.listen(engine.sync_engine, "begin", allow)
@@ -208,7 +209,7 @@ async def test_a_database_fault_is_no_reason_to_forget(
         await asyncio.sleep(0.02)
         if not await may_enter(accounts, PARK):
             break
-    await users_file.stop()
+    await follow.stop()
     assert (await may_enter(accounts, KIM), await may_enter(accounts, PARK)) == (True, False)
 
 

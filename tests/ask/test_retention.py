@@ -78,27 +78,3 @@ async def test_many_go_in_batches(engine: AsyncEngine, monkeypatch: pytest.Monke
         await ask(engine, f"old {number}", 31, f"{number}")
     assert await QuestionRetention(engine, 30).clean() == 10
     assert await left(engine) == (set(), set(), 0)
-
-
-async def test_it_runs_by_itself_and_survives_a_fault(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that refuses once is tried again; stopping ends it."""
-    monkeypatch.setattr(retention, "EVERY", 0.02)
-    await ask(engine, "old", 31, "a")
-    job, calls = QuestionRetention(engine, 30), 0
-    original = job.clean
-
-    async def fail_once() -> int:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            raise RuntimeError("away")
-        return await original()
-
-    monkeypatch.setattr(job, "clean", fail_once)
-    job.start()
-    for _ in range(200):
-        if not (await left(engine))[0]:
-            break
-    await job.stop()
-    assert (await left(engine))[0] == set()
-    assert calls >= 2

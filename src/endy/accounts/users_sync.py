@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +16,6 @@ from endy.audit.service import Event, record
 from endy.settings import Settings
 from endy.storage.transaction import transaction
 
-POLL_SECONDS = 2.0
 FILE = "users_file"
 """The actor of changes that come out of USERS_FILE."""
 
@@ -31,7 +29,6 @@ class UsersFileSync:
         self._engine = engine
         self._settings = settings
         self._file_state: tuple[int, int, int] | None = None
-        self._task: asyncio.Task[None] | None = None
 
     async def sync(self) -> bool:
         """Read USERS_FILE if it changed; a broken one keeps the last good users and says what is wrong."""
@@ -49,24 +46,6 @@ class UsersFileSync:
         self._file_state = state
         _log.info("users_synced", users=len(wanted), changed=changed)
         return True
-
-    def start(self) -> None:
-        """Follow USERS_FILE from now on."""
-        self._task = asyncio.create_task(self._follow(), name="users-file")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            try:
-                await self.sync()
-            except Exception:  # noqa: BLE001  a database fault must not end the task that will see it recover
-                _log.exception("users_sync_failed")
 
     def _stat(self) -> tuple[int, int, int] | None:
         try:

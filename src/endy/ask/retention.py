@@ -1,7 +1,6 @@
 """Retention: questions, with their opinions, are forgotten after QUESTION_RETENTION_DAYS."""
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -13,19 +12,17 @@ from endy.storage.transaction import transaction
 BATCH = 500
 """Rows per transaction, so that nobody who asks waits for the cleaning."""
 
-EVERY = 24 * 3600.0
 PAUSE = 0.05
 
 _log = structlog.get_logger(__name__)
 
 
 class QuestionRetention:
-    """Cleans once after the start and then every day; 0 days keep everything."""
+    """Deletes what is too old; 0 days keep everything."""
 
     def __init__(self, engine: AsyncEngine, days: int) -> None:
         self._engine = engine
         self._days = days
-        self._task: asyncio.Task[None] | None = None
 
     async def clean(self) -> int:
         """Delete what is too old, batch by batch; how many questions that were."""
@@ -44,20 +41,3 @@ class QuestionRetention:
         if deleted:
             _log.info("questions_forgotten", questions=deleted, older_than_days=self._days)
         return deleted
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._follow(), name="question-retention")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                await self.clean()
-            except Exception:  # noqa: BLE001  a database fault must not end the task that will see it recover
-                _log.exception("retention_failed")
-            await asyncio.sleep(EVERY)
