@@ -199,6 +199,8 @@ async def running_services(
         stack.callback(services.accounts.close)
         await note_settings(services.audit, settings)
         await services.users_file.sync()
+        if not settings.name_login and not settings.single_sign_on and not await services.users.an_admin_can_enter():
+            _log.warning("no_admin_can_sign_in", what_to_do="endy users link 사번 으로 비밀번호 링크를 만들어 주세요")
         job = build_sync(settings, engine)
         stack.callback(job.close)
         await job.sync(patience=0.0 if background else math.inf)

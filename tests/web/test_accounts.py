@@ -242,3 +242,14 @@ async def test_a_user_that_cannot_be_is_refused(http: httpx.AsyncClient, body: d
     """Before anything is stored, with the field that is wrong."""
     admin = await sign_in(http, "2024001", "김철수")
     assert (await http.post("/api/admin/users", json=body, headers=admin)).status_code == 422
+
+
+async def test_a_house_that_nobody_can_enter_says_how(client: Client, tmp_path: Path) -> None:
+    """Before any admin has a password, the log names the command that makes a link; afterwards it is quiet."""
+    for passwords, warned in (({}, True), ({"password_hash": CHEAP.hash(PASSWORD)}, False)):
+        people = [PEOPLE[0] | passwords, PEOPLE[1]]
+        (tmp_path / "users.json").write_text(json.dumps({"users": people}), encoding="utf-8")
+        (tmp_path / "endy.log").unlink(missing_ok=True)
+        async with client(environment="production", secret_key="k" * 40):
+            pass
+        assert ("endy users link" in (tmp_path / "endy.log").read_text(encoding="utf-8")) is warned

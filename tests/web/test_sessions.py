@@ -216,16 +216,23 @@ async def test_other_origins_cannot_use_the_cookie(http: httpx.AsyncClient) -> N
     """Every door that changes something refuses a cookie sent from elsewhere, before it does anything."""
     await http.post("/api/login", json=LOGIN)
     asked = (await http.post("/api/ask", json={"question": "주차"})).json()["question_id"]
-    doors = {
-        "/api/ask": {"question": "주차"},
-        "/api/ask/stream": {"question": "주차"},
-        "/api/feedback": {"question_id": asked, "is_helpful": False},
-        "/api/feedback/detailed": {"question_id": asked, "reasons": ["wrong"]},
-        "/api/logout": None,
+    doors: dict[tuple[str, str], object] = {
+        ("POST", "/api/ask"): {"question": "주차"},
+        ("POST", "/api/ask/stream"): {"question": "주차"},
+        ("POST", "/api/feedback"): {"question_id": asked, "is_helpful": False},
+        ("POST", "/api/feedback/detailed"): {"question_id": asked, "reasons": ["wrong"]},
+        ("POST", "/api/password"): {"current_password": "x", "new_password": "y"},
+        ("POST", "/api/admin/users"): {"employee_id": "1", "name": "x"},
+        ("PATCH", "/api/admin/users/2024001"): {"version": 1, "role": "user"},
+        ("DELETE", "/api/admin/users/2024001?version=1"): None,
+        ("POST", "/api/admin/users/2024001/password-link"): None,
+        ("DELETE", "/api/sessions/0"): None,
+        ("DELETE", "/api/sessions"): None,
+        ("POST", "/api/logout"): None,
     }
-    for path, body in doors.items():
+    for (method, path), body in doors.items():
         for headers in FOREIGN:
-            answer = await http.post(path, json=body, headers=headers)
+            answer = await http.request(method, path, json=body, headers=headers)
             assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_permissions"), (path, headers)
     metrics = (await http.get("/metrics")).text
     assert "feedback_total{" not in metrics

@@ -72,6 +72,13 @@ async def count_admins(connection: AsyncConnection, besides: str) -> int:
     return int((await connection.execute(query)).scalar_one())
 
 
+async def count_admins_who_can_enter(connection: AsyncConnection) -> int:
+    """Admins with a password or a company account."""
+    known = or_(users.c.password_hash.is_not(None), users.c.sso_subject.is_not(None))
+    query = select(func.count()).where(users.c.role == "admin", known, _present)
+    return int((await connection.execute(query)).scalar_one())
+
+
 async def stored_users(connection: AsyncConnection) -> dict[str, StoredUser]:
     """Every row by employee number, removed ones too."""
     return {row.employee_id: _stored(row) for row in (await connection.execute(select(users))).all()}

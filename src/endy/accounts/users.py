@@ -43,6 +43,11 @@ class UserDirectory:
         async with reading(self._engine) as connection:
             return await _existing(connection, employee_id)
 
+    async def an_admin_can_enter(self) -> bool:
+        """Whether anybody could sign in by password, or has by the company's account, and manage the others."""
+        async with reading(self._engine) as connection:
+            return await repository.count_admins_who_can_enter(connection) > 0
+
     async def add(self, user: User, actor: str, client: Client) -> Account:
         """Raises Conflict if there is somebody with this number."""
         now = datetime.now(UTC)
