@@ -1,6 +1,7 @@
 # `make help` lists the commands. The virtual environment is built once and again when the lock changes.
 PYTHON ?= python3
 VENV ?= .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 export PYTHONPATH := src
 
@@ -35,7 +36,7 @@ run: install ## 예시 회사로 서버를 엽니다 (PORT, 기본 8000)
 test: $(VENV)/.dev ## 모든 검사와 테스트를 돌립니다
 	@command -v chromium >/dev/null || { echo "브라우저 테스트에는 chromium이 필요해요: apt-get install -y chromium fonts-noto-cjk"; exit 1; }
 	$(MAKE) check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 check: $(VENV)/.dev ## 형식, 타입, 구조, 문서를 몇 초 만에 검사합니다
 	$(BIN)/ruff check src tests benchmarks run.py

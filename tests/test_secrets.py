@@ -21,6 +21,7 @@ LIKELY = re.compile(r"://[^/\s]*:[^/\s]*@|-----BEGIN|eyJ|AKIA|ASIA|sk-|sk_|gh[po
 KNOWN = {
     "sk-proj-your-actual-api-key-here",  # the deployment guide's placeholder
     "hunter2",  # in tests that look for it afterwards
+    "canary-word",
 }
 
 

@@ -18,10 +18,13 @@ from endy.accounts.users import UserDirectory
 from endy.accounts.users_sync import UsersFileSync
 from endy.ask.catalog import Catalog
 from endy.ask.decision import Confidence
+from endy.ask.enrich.job import Enrichment
+from endy.ask.enrich.judge import Judge
 from endy.ask.offtopic import OffTopic
 from endy.ask.question_log import QuestionLog
 from endy.ask.retention import QuestionRetention
 from endy.ask.service import AskService
+from endy.ask.writer import Writer
 from endy.audit.service import AuditLog, Event, masked
 from endy.background import Repeating
 from endy.errors import ServiceUnavailable, StartupError
@@ -30,6 +33,8 @@ from endy.knowledge import repository as knowledge
 from endy.knowledge.sync import KnowledgeSync, KnowledgeWatcher, SyncReport
 from endy.knowledge.vectors import Progress
 from endy.limits.rate import MemoryRateLimiter, RateLimiter
+from endy.llm.build import language_model
+from endy.llm.models import LanguageModel
 from endy.observability.health import Health
 from endy.observability.metrics import Metrics, free_bytes
 from endy.retrieval.fusion import Fusion
@@ -46,6 +51,7 @@ START_PATIENCE = 25.0
 """Seconds that a first start waits for vectors; the rest is made while it serves."""
 
 USERS_FILE_EVERY = 2.0
+ENRICH_EVERY = 600.0
 RETENTION_EVERY = 24 * 3600.0
 
 ENOUGH_DISK = 1024**3
@@ -101,6 +107,7 @@ class Services:
     audit: AuditLog
     sso: SingleSignOn | None
     feedback: FeedbackService
+    model: LanguageModel
     limiter: RateLimiter
     health: Health
     metrics: Metrics
@@ -195,6 +202,7 @@ async def running_services(
         stack.push_async_callback(engine.dispose)
         await migrations.upgrade(engine)
         services = _assemble(settings, engine, metrics)
+        stack.push_async_callback(services.model.aclose)
         stack.push_async_callback(services.ask.close)
         stack.callback(services.accounts.close)
         await note_settings(services.audit, settings)
@@ -206,6 +214,11 @@ async def running_services(
         await job.sync(patience=0.0 if background else math.inf)
         await services.refresh()
         if background:
+            if settings.llm_enrich:
+                enrichment = build_enrichment(services)
+                enriching = Repeating("generated-questions", enrichment.run, ENRICH_EVERY)
+                enriching.start()
+                stack.push_async_callback(enriching.stop)
             watcher = KnowledgeWatcher(job, services.on_knowledge, services.searcher().version, services.on_failure)
             watcher.start()
             stack.push_async_callback(watcher.stop)
@@ -237,11 +250,18 @@ async def note_settings(audit: AuditLog, settings: Settings) -> None:
 def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Services:
     searcher = LiveSearcher(settings, engine, build_embedder(settings))
     metrics.watch_disk(_data_folder(settings))
+    model = language_model(settings, metrics)
     return Services(
         settings=settings,
         engine=engine,
         ask=AskService(
-            QuestionLog(engine), searcher, Confidence.shipped(), OffTopic(build_embedder(settings)), metrics
+            QuestionLog(engine),
+            searcher,
+            Confidence.shipped(),
+            OffTopic(build_embedder(settings)),
+            metrics,
+            build_writer(settings, model, metrics),
+            settings.answer_cache_seconds,
         ),
         catalog=Catalog(searcher),
         searcher=searcher,
@@ -252,7 +272,8 @@ def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Serv
         sso=SingleSignOn(settings) if settings.single_sign_on else None,
         feedback=FeedbackService(engine, metrics),
         limiter=MemoryRateLimiter(settings.rate_limit_per_minute, settings.rate_limit_per_hour),
-        health=_build_health(settings, engine, searcher),
+        model=model,
+        health=_build_health(settings, engine, searcher, model),
         metrics=metrics,
     )
 
@@ -264,11 +285,34 @@ def _build_throttle(settings: Settings) -> LoginThrottle:
     return LoginThrottle(limits, settings.secret_key.get_secret_value())
 
 
-def _build_health(settings: Settings, engine: AsyncEngine, searcher: LiveSearcher) -> Health:
+def build_writer(settings: Settings, model: LanguageModel, metrics: Metrics) -> Writer | None:
+    """Who words the answers; None where they are quoted."""
+    if settings.openai_api_key is None:
+        return None
+    allowed = frozenset(settings.llm_allowed_audiences)
+    return Writer(model, settings.openai_model, settings.llm_context_tokens, allowed, metrics)
+
+
+def build_enrichment(services: Services) -> Enrichment:
+    """The job that has questions written; without a model its report says so."""
+    embedder = build_embedder(services.settings)
+    offtopic = OffTopic(embedder)
+    return Enrichment(
+        services.engine,
+        services.model,
+        services.searcher,
+        Judge(Confidence.shipped(), lambda result: offtopic.closeness(result.query.vector)),
+        embedder,
+        frozenset(services.settings.llm_allowed_audiences),
+        services.refresh,
+    )
+
+
+def _build_health(settings: Settings, engine: AsyncEngine, searcher: LiveSearcher, model: LanguageModel) -> Health:
     health = Health()
 
     async def llm_service() -> bool:
-        return settings.openai_api_key is not None
+        return model.available
 
     probe = DatabaseProbe(settings.database_url)
 

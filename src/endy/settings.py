@@ -89,7 +89,27 @@ class Settings(BaseSettings):
 
     openai_api_key: SecretStr | None = Field(None, description="LLM API 키 (없으면 추출식 답변)")
     openai_base_url: str | None = Field(None, description="OpenAI 호환 서버 주소")
-    openai_model: str = Field("gpt-4o-mini", description="LLM 모델")
+    openai_api_version: str | None = Field(
+        None, description="Azure OpenAI의 api-version (예: 2024-10-21, 주소가 /openai/v1로 끝나면 필요 없음)"
+    )
+    openai_model: str = Field("gpt-4o-mini", description="LLM 모델 (쉼표로 여럿 적으면 앞의 것이 안 될 때 다음 것)")
+    llm_connect_seconds: float = Field(3, gt=0, le=60, description="LLM 서버에 연결되기를 기다리는 시간(초)")
+    llm_first_token_seconds: float = Field(10, gt=0, le=300, description="LLM의 첫 글자를 기다리는 시간(초)")
+    llm_between_tokens_seconds: float = Field(5, gt=0, le=300, description="LLM의 다음 글자를 기다리는 시간(초)")
+    llm_total_seconds: float = Field(30, gt=0, le=600, description="LLM 답변 하나에 쓰는 가장 긴 시간(초)")
+    llm_retries: int = Field(2, ge=0, le=5, description="LLM이 첫 글자 전에 실패하면 다시 해 보는 횟수")
+    llm_concurrency: int = Field(32, ge=1, le=2000, description="한꺼번에 하는 LLM 호출 수")
+    llm_queue_seconds: float = Field(2, ge=0, le=60, description="LLM 호출이 차례를 기다리는 가장 긴 시간(초)")
+    llm_price_in_krw: float = Field(0, ge=0, description="LLM 입력 토큰 100만 개의 값(원)")
+    llm_price_out_krw: float = Field(0, ge=0, description="LLM 출력 토큰 100만 개의 값(원)")
+    llm_daily_budget_krw: float = Field(0, ge=0, description="LLM에 하루 동안 쓸 수 있는 돈(원, 0이면 제한 없음)")
+    llm_user_daily_calls: int = Field(0, ge=0, description="한 사람이 하루에 쓰는 LLM 호출 수 (0이면 제한 없음)")
+    llm_allowed_audiences: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("everyone",), description="LLM에 보내도 되는 자료의 공개 대상 (쉼표로 구분, *는 모두)"
+    )
+    llm_context_tokens: int = Field(3000, ge=500, le=100_000, description="LLM이 한 번에 읽는 자료의 양(토큰)")
+    llm_enrich: bool = Field(False, description="섹션마다 직원이 물을 만한 질문을 LLM으로 미리 만들기")
+    answer_cache_seconds: float = Field(86_400, ge=0, description="같은 질문에 같은 답을 다시 쓰는 시간(초)")
     embeddings: Literal["local", "openai", "none"] = Field("local", description="임베딩 방식")
 
     log_file: Path = Field(Path("logs/encar_copilot.log"), description="로그 파일")
@@ -98,7 +118,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "allowed_origins", "trusted_proxies", "oidc_allowed_domains", "oidc_admin_groups", "oidc_owner_groups",
-        mode="before",
+        "llm_allowed_audiences", mode="before",
     )  # fmt: skip
     @classmethod
     def _split_commas(cls, value: object) -> object:
@@ -176,6 +196,25 @@ class Settings(BaseSettings):
             raise ValueError("\n".join(problems))
         return self
 
+    @field_validator("openai_model")
+    @classmethod
+    def _check_models(cls, value: str) -> str:
+        if not any(part.strip() for part in value.split(",")):
+            raise ValueError("모델 이름을 하나 이상 적어 주세요")
+        return value
+
+    @model_validator(mode="after")
+    def _check_enrichment(self) -> Self:
+        if self.llm_enrich and self.openai_api_key is None:
+            raise ValueError("LLM_ENRICH: 질문을 만들려면 OPENAI_API_KEY가 필요해요")
+        return self
+
+    @model_validator(mode="after")
+    def _check_llm_budget(self) -> Self:
+        if self.llm_daily_budget_krw and not (self.llm_price_in_krw or self.llm_price_out_krw):
+            raise ValueError("LLM_DAILY_BUDGET_KRW: LLM_PRICE_IN_KRW와 LLM_PRICE_OUT_KRW에 토큰값을 적어 주세요")
+        return self
+
     @model_validator(mode="after")
     def _check_single_sign_on(self) -> Self:
         problems = _single_sign_on_problems(self)
@@ -201,6 +240,11 @@ class Settings(BaseSettings):
     def password_login(self) -> bool:
         """Whether number + password signs in."""
         return self.auth_mode in ("auto", "password")
+
+    @property
+    def openai_models(self) -> tuple[str, ...]:
+        """The models in the order of preference, each once."""
+        return tuple(dict.fromkeys(part.strip() for part in self.openai_model.split(",") if part.strip()))
 
     @property
     def single_sign_on(self) -> bool:

@@ -156,9 +156,8 @@ async def test_too_many_attempts_count_down(visit: Visiting, house: House) -> No
     page = await (await visit()).page(house.url)
     await open_login(page)
     for _ in range(6):
-        await sign_in(page, "틀린 비밀번호예요")
-        await expect(page.locator("#login-error")).not_to_be_empty()
-        await page.wait_for_function("!document.querySelector('#login [type=submit]:active')")
+        async with page.expect_response("**/api/login"):
+            await sign_in(page, "틀린 비밀번호예요")
     await expect(page.locator("#login-error")).to_contain_text("뒤에 다시 해 주세요")
     await expect(page.locator("#login [type=submit]")).to_be_disabled()
     assert await page.input_value("#login-number") == PARK

@@ -1,6 +1,8 @@
 """Answers remembered in this process, for as long as the knowledge they rest on is current."""
 
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,23 +22,27 @@ class CacheKey:
 
 
 class AnswerCache(Generic[T]):
-    """The most recently used answers, at most `size`."""
+    """The most recently used answers, at most `size`, each for `seconds`."""
 
-    def __init__(self, size: int = 2000) -> None:
+    def __init__(self, seconds: float, size: int = 2000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
         self._size = size
-        self._answers: OrderedDict[CacheKey, T] = OrderedDict()
+        self._clock = clock
+        self._answers: OrderedDict[CacheKey, tuple[float, T]] = OrderedDict()
 
     def get(self, key: CacheKey) -> T | None:
-        answer = self._answers.get(key)
-        if answer is not None:
-            self._answers.move_to_end(key)
+        kept = self._answers.get(key)
+        if kept is None:
+            return None
+        until, answer = kept
+        if until <= self._clock():
+            del self._answers[key]
+            return None
+        self._answers.move_to_end(key)
         return answer
 
     def put(self, key: CacheKey, answer: T) -> None:
-        self._answers[key] = answer
+        self._answers[key] = (self._clock() + self._seconds, answer)
         self._answers.move_to_end(key)
         while len(self._answers) > self._size:
             self._answers.popitem(last=False)
-
-    def clear(self) -> None:
-        self._answers.clear()

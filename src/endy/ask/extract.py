@@ -1,7 +1,7 @@
 """The extractive answer: the passages of one section that answer, with the context they need, in its own words."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -59,6 +59,23 @@ def extract(question: str, hit: Hit) -> Extract:
     return Extract(_markdown([passages[i] for i in sorted(chosen)]), passages[best].text)
 
 
+def quote(question: str, hit: Hit, characters: int, leave_out: Callable[[str], bool]) -> str:
+    """As much of the hit's section as fits, whole rows and whole lists, without the passages that are left out.
+
+    The best passage comes even if it alone is longer than that.
+    """
+    passages = split_passages(hit.section.text)
+    scores = _scores(question, hit, passages) if passages else np.zeros(0)
+    kept = [i for i, passage in enumerate(passages) if not leave_out(passage.text)]
+    if not kept:
+        return ""
+    if len(kept) == len(passages) and len(hit.section.text) <= characters:
+        return hit.section.text.strip()
+    parts = [passages[i] for i in kept]
+    chosen = _choose(scores[kept], parts, characters, characters)
+    return _markdown([parts[i] for i in sorted(chosen)])
+
+
 def _scores(question: str, hit: Hit, passages: Sequence[Passage]) -> np.ndarray:
     contact = np.array([bool(_CONTACT_LINE.match(passage.text)) for passage in passages], float)
     lexical = hit.passages if len(hit.passages) == len(passages) else np.zeros(len(passages))
@@ -67,7 +84,7 @@ def _scores(question: str, hit: Hit, passages: Sequence[Passage]) -> np.ndarray:
     return np.asarray(lexical + _INTENT * wanted + opening - contact)
 
 
-def _choose(scores: np.ndarray, passages: Sequence[Passage]) -> set[int]:
+def _choose(scores: np.ndarray, passages: Sequence[Passage], budget: int = BUDGET, least: int = LEAST) -> set[int]:
     """The best passages within the budget; ordered steps come as a whole list."""
     chosen: set[int] = set()
     spent = 0
@@ -77,7 +94,7 @@ def _choose(scores: np.ndarray, passages: Sequence[Passage]) -> set[int]:
         cost = sum(len(passages[i].text) for i in group)
         if not group:
             continue
-        if chosen and (spent + cost > BUDGET or (scores[index] < floor and spent >= LEAST)):
+        if chosen and (spent + cost > budget or (scores[index] < floor and spent >= least)):
             continue
         chosen |= group
         spent += cost

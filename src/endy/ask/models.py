@@ -7,11 +7,14 @@ Status = Literal["answered", "no_answer", "clarify"]
 Mode = Literal["llm", "extractive", "cached"]
 
 
+ANONYMOUS = "anonymous"
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Who asks. `key` identifies them in stored rows: `user:<employee_id>` or `anonymous`."""
 
-    key: str = "anonymous"
+    key: str = ANONYMOUS
     audiences: frozenset[str] = frozenset()
 
 
@@ -72,6 +75,8 @@ class Answer:
     choices: tuple[Choice, ...] = ()
     understood: str = ""
     """The question as it was read, when that differs from what was typed (keyboard, typo, follow-up)."""
+    notice: str = ""
+    """What the reader should know about how this answer came about, such as that the model was away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,11 @@ class AskedQuestion:
     knowledge_version: int
     asked_at: datetime
     opens_conversation: bool
+    model: str = ""
+    """The model that was called for this answer; empty if none was."""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_krw: float = 0.0
 
 
 _COLUMNS = tuple(column.name for column in questions.c)

@@ -1,25 +1,30 @@
 """Answering: understand, retrieve, decide, write, guard and remember; every door comes through here."""
 
 import asyncio
+import hashlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
 
+from endy.ask import compose, wording
 from endy.ask.cache import AnswerCache, CacheKey
-from endy.ask.compose import compose
 from endy.ask.decision import Confidence
+from endy.ask.flight import Flights
 from endy.ask.followup import search_with_turns
-from endy.ask.models import Answer, AskRequest, StreamEvent
+from endy.ask.models import ANONYMOUS, Answer, AskRequest, StreamEvent
 from endy.ask.offtopic import OffTopic
 from endy.ask.question_log import QuestionLog
 from endy.ask.repository import AskedQuestion
+from endy.ask.similar import SimilarAnswers
+from endy.ask.writer import Task, Writer, Written
 from endy.errors import ServiceUnavailable
+from endy.llm.models import Usage
 from endy.observability.metrics import Metrics
 from endy.privacy.masking import mask
 from endy.retrieval.analysis import normalise
@@ -31,18 +36,37 @@ TURNS = 3
 STORE_SECONDS = 1.0
 """How long an answer waits to be noted; what is late is stored all the same."""
 
-_WAITING = 200
+WORTH_READING = 0.1
+"""From this probability on a model looks through the sources. On the nuri set 98 % of the answerable questions lie
+above, and three quarters of the off-topic ones below, where a call would be wasted."""
+
+_WAITING = 1000
 _PIECE = 24
+_ENDS = " ?!.~"
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """The conversation that a question belongs to, and its earlier questions."""
+class _Asking:
+    """One question on its way: `request` is masked, `turns` are the conversation's earlier questions."""
 
     id: str
+    request: AskRequest
+    conversation_id: str
     turns: tuple[str, ...]
-    new: bool
+    opens_conversation: bool
+    key: CacheKey
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """A whole answer and what it cost; whoever is not its payer got it for nothing."""
+
+    answer: Answer
+    payer: str = ""
+    model: str = ""
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +79,7 @@ class Examination:
 
 
 class AskService:
-    """Answers questions over the current knowledge snapshot, which `searcher` returns."""
+    """Answers questions over the current knowledge snapshot, which `searcher` returns; a `writer` may word them."""
 
     def __init__(
         self,
@@ -64,65 +88,129 @@ class AskService:
         confidence: Confidence,
         offtopic: OffTopic,
         metrics: Metrics,
+        writer: Writer | None = None,
+        cache_seconds: float = 86_400,
     ) -> None:
         self._log = log
         self._searcher = searcher
         self._confidence = confidence
         self._offtopic = offtopic
         self._metrics = metrics
-        self._cache: AnswerCache[Answer] = AnswerCache()
+        self._writer = writer
+        self._model_key = writer.key if writer else "extractive"
+        self._cache: AnswerCache[Answer] = AnswerCache(cache_seconds)
+        self._similar: SimilarAnswers[Answer] = SimilarAnswers(cache_seconds)
+        self._flights: Flights[Answer | str | _Result] = Flights()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ask")
         self._waiting = 0
 
     async def ask(self, request: AskRequest) -> Answer:
         """The whole answer. Raises ServiceUnavailable when too many questions wait already."""
-        started = time.perf_counter()
-        question = mask(request.question)
-        conversation = await self._open(request)
-        answer = await self._answer(request, question, conversation.turns)
-        answer = replace(
-            answer,
-            question_id=uuid.uuid4().hex,
-            conversation_id=conversation.id,
-            response_time=round(time.perf_counter() - started, 4),
-        )
-        await self._remember(request, question, conversation, answer)
-        self._metrics.answers.labels(answer.status, answer.mode).inc()
-        return answer
+        asking = await self._begin(request)
+        result = self._cached(asking)
+        if result is None:
+            async with aclosing(self._flights.join(asking.key, lambda: self._answer(asking))) as items:
+                async for item in items:
+                    if isinstance(item, _Result):
+                        result = item
+        assert result is not None  # noqa: S101  every answering ends with one  # nosec B101
+        return await self._finish(asking, result)
 
     async def stream(self, request: AskRequest) -> AsyncIterator[StreamEvent]:
         """The same answer as events: everything known first, then its text in pieces, then the whole."""
-        answer = await self.ask(request)
-        yield StreamEvent("meta", replace(answer, answer="", answer_html=""))
-        for start in range(0, len(answer.answer), _PIECE):
-            yield StreamEvent("delta", answer.answer[start : start + _PIECE])
+        asking = await self._begin(request)
+        result = self._cached(asking)
+        told = False
+        if result is None:
+            async with aclosing(self._flights.join(asking.key, lambda: self._answer(asking))) as items:
+                async for item in items:
+                    if isinstance(item, _Result):
+                        result = item
+                    elif isinstance(item, str):
+                        yield StreamEvent("delta", item)
+                    else:
+                        told = True
+                        yield StreamEvent("meta", self._named(asking, item))
+        assert result is not None  # noqa: S101  every answering ends with one  # nosec B101
+        answer = await self._finish(asking, result)
+        if not told:
+            yield StreamEvent("meta", replace(answer, answer="", answer_html=""))
+            for start in range(0, len(answer.answer), _PIECE):
+                yield StreamEvent("delta", answer.answer[start : start + _PIECE])
         yield StreamEvent("done", answer)
 
     async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
         await self._log.close()
 
-    async def _open(self, request: AskRequest) -> _Opened:
+    async def _begin(self, request: AskRequest) -> _Asking:
+        started = time.perf_counter()
+        masked = replace(request, question=mask(request.question))
+        conversation_id, turns, opens = await self._conversation(request)
+        key = CacheKey(
+            normalise(masked.question).rstrip(_ENDS),
+            turns,
+            request.category,
+            request.asker.audiences,
+            self._searcher().version,
+            self._model_key,
+        )
+        return _Asking(uuid.uuid4().hex, masked, conversation_id, turns, opens, key, started)
+
+    async def _conversation(self, request: AskRequest) -> tuple[str, tuple[str, ...], bool]:
+        """Its id, its last questions, and whether it is new."""
         if request.conversation_id:
             turns = None
             with suppress(ServiceUnavailable):
                 turns = await self._log.earlier(request.conversation_id, request.asker.key, TURNS)
             if turns is not None:
-                return _Opened(request.conversation_id, tuple(turns), new=False)
-        return _Opened(uuid.uuid4().hex, request.turns[-TURNS:], new=True)
+                return request.conversation_id, tuple(turns), False
+        return uuid.uuid4().hex, request.turns[-TURNS:], True
 
-    async def _answer(self, request: AskRequest, question: str, turns: tuple[str, ...]) -> Answer:
-        searcher = self._searcher()
-        key = CacheKey(
-            normalise(question), turns, request.category, request.asker.audiences, searcher.version, "extractive"
-        )
-        cached = self._cache.get(key)
+    def _cached(self, asking: _Asking) -> _Result | None:
+        cached = self._cache.get(asking.key)
         self._metrics.cache_operations.labels("miss" if cached is None else "hit").inc()
-        if cached is not None:
-            return replace(cached, mode="cached")
-        answer = (await self.examine(replace(request, question=question), turns)).answer
-        self._cache.put(key, answer)
+        return None if cached is None else _Result(replace(cached, mode="cached"))
+
+    async def _answer(self, asking: _Asking) -> AsyncGenerator[Answer | str | _Result]:
+        """The answer on its way: what is known at first, sentences, the result; or the result alone."""
+        examination = await self.examine(asking.request, asking.turns)
+        if self._writer is None or not _worth_writing(examination):
+            self._cache.put(asking.key, examination.answer)
+            yield _Result(examination.answer)
+            return
+        scope = replace(asking.key, question="")
+        similar = self._similar.find(scope, examination.result) if not asking.turns else None
+        if similar is not None:
+            self._metrics.cache_operations.labels("similar").inc()
+            yield _Result(replace(similar, mode="cached"))
+            return
+        yield compose.begun(examination.answer, examination.result)
+        written = Written("unavailable")
+        async with aclosing(self._writer.write(_task(asking, examination))) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Written):
+                    written = piece
+                else:
+                    yield piece
+        self._metrics.written.labels(written.outcome).inc()
+        korean = wording.is_korean(asking.request.question)
+        answer = compose.finished(examination.answer, examination.result, written, korean)
+        if written.outcome != "unavailable":
+            self._cache.put(asking.key, answer)
+            if not asking.turns and answer.mode == "llm":
+                self._similar.put(scope, examination.result, answer)
+        yield _Result(answer, asking.id, written.model, written.usage)
+
+    async def _finish(self, asking: _Asking, result: _Result) -> Answer:
+        seconds = round(time.perf_counter() - asking.started, 4)
+        answer = replace(self._named(asking, result.answer), response_time=seconds)
+        await self._remember(asking, answer, result)
+        self._metrics.answers.labels(answer.status, answer.mode).inc()
         return answer
+
+    def _named(self, asking: _Asking, answer: Answer) -> Answer:
+        return replace(answer, question_id=asking.id, conversation_id=asking.conversation_id)
 
     async def examine(self, request: AskRequest, turns: tuple[str, ...] = ()) -> Examination:
         """How a question is answered and why, without remembering it. Raises ServiceUnavailable when overloaded."""
@@ -146,7 +234,7 @@ class AskService:
                 request.category,
             )
         verdict = self._confidence.verdict(result, probability)
-        return Examination(result, probability, compose(request.question, result, probability, verdict))
+        return Examination(result, probability, compose.compose(request.question, result, probability, verdict))
 
     def _judge(self, result: SearchResult) -> float:
         return self._confidence.probability(result) * (1 - self._chance_offtopic(result))
@@ -154,12 +242,13 @@ class AskService:
     def _chance_offtopic(self, result: SearchResult) -> float:
         return self._confidence.chance_offtopic(result, self._offtopic.closeness(result.query.vector))
 
-    async def _remember(self, request: AskRequest, question: str, conversation: _Opened, answer: Answer) -> None:
+    async def _remember(self, asking: _Asking, answer: Answer, result: _Result) -> None:
+        paid = result.payer == asking.id
         asked = AskedQuestion(
-            id=answer.question_id,
-            conversation_id=conversation.id,
-            asker=request.asker.key,
-            question=question,
+            id=asking.id,
+            conversation_id=asking.conversation_id,
+            asker=asking.request.asker.key,
+            question=asking.request.question,
             status=answer.status,
             mode=answer.mode,
             category=answer.category,
@@ -167,9 +256,13 @@ class AskService:
             confidence=answer.confidence_score,
             source_ids=[source.id for source in answer.sources],
             response_seconds=answer.response_time,
-            knowledge_version=self._searcher().version,
+            knowledge_version=asking.key.knowledge_version,
             asked_at=datetime.now(UTC),
-            opens_conversation=conversation.new,
+            opens_conversation=asking.opens_conversation,
+            model=result.model if paid else "",
+            tokens_in=result.usage.tokens_in if paid else 0,
+            tokens_out=result.usage.tokens_out if paid else 0,
+            cost_krw=result.usage.cost_krw if paid else 0.0,
         )
         try:
             async with asyncio.timeout(STORE_SECONDS):
@@ -178,3 +271,15 @@ class AskService:
             # The answer is there: that it cannot be noted is no reason to withhold it.
             self._metrics.errors.labels("QuestionNotStored").inc()
             _log.warning("question_not_stored", reason=str(error))
+
+
+def _worth_writing(examination: Examination) -> bool:
+    """Whether a model is asked: not to ask back, and not where nothing that was found could answer."""
+    return examination.answer.status != "clarify" and examination.probability >= WORTH_READING
+
+
+def _task(asking: _Asking, examination: Examination) -> Task:
+    asker = asking.request.asker.key
+    # Everybody without a login shares one key, so a limit for one user would shut all of them out.
+    user = None if asker == ANONYMOUS else hashlib.sha256(asker.encode()).hexdigest()
+    return Task(asking.request.question, asking.turns, examination.result, user)

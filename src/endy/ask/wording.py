@@ -32,6 +32,13 @@ def no_answer(department: str, contact: str, korean: bool) -> str:
     return f"I could not find an answer.{advice}"
 
 
+def model_away(korean: bool) -> str:
+    """Why an answer is quoted although a model writes here."""
+    if korean:
+        return "지금은 문장을 다듬어 드리지 못해서 자료에 있는 내용을 그대로 보여 드려요."
+    return "The writing model is away, so this is what our guide says word for word."
+
+
 def clarify(korean: bool) -> str:
     return "어떤 내용이 궁금하세요? 하나를 골라 주세요." if korean else "Which one do you mean? Please choose."
 

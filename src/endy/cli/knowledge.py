@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,12 +13,31 @@ from endy.cli.output import print_json, progress_bar
 from endy.knowledge import repository
 from endy.knowledge.files import list_files, load
 from endy.knowledge.problems import Problem
+from endy.knowledge.repository import GeneratedQuestions
 from endy.knowledge.sync import SyncReport
 from endy.retrieval.section import Section
 from endy.settings import load_settings
 from endy.storage.engine import create_engine
 from endy.storage.migrations import upgrade
 from endy.storage.transaction import reading
+
+if TYPE_CHECKING:
+    from endy.ask.enrich.job import EnrichmentReport
+
+_WHY_STOPPED = {
+    "off": "LLM이 꺼져 있어요. OPENAI_API_KEY를 정해 주세요.",
+    "budget": "오늘 쓸 수 있는 돈을 다 썼어요. 내일 이어서 하거나 LLM_DAILY_BUDGET_KRW를 늘려 주세요.",
+    "refused": "LLM 서버가 받아들이지 않아요. OPENAI_API_KEY와 OPENAI_MODEL을 확인해 주세요.",
+}
+_REJECTED = {
+    "form": "질문 꼴이 아님",
+    "instruction": "지시문",
+    "personal": "개인정보",
+    "invented": "자료에 없는 것을 말함",
+    "duplicate": "같은 질문",
+    "off_topic": "이 섹션을 찾지 못함",
+    "elsewhere": "다른 섹션이 답함",
+}
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
@@ -61,6 +80,39 @@ def list_sections(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def enrich(as_json: AsJson = False) -> None:
+    """직원이 물을 만한 질문을 LLM으로 섹션마다 만들어 검색에 더합니다. 멈춰도 다음에 이어서 합니다."""
+    report = asyncio.run(_enrich())
+    if as_json:
+        print_json(asdict(report))
+    else:
+        typer.echo(
+            f"섹션 {report.done}개에 질문 {report.kept}개를 더했어요. 버린 질문 {report.rejected}개 ·"
+            f" 남은 섹션 {report.left}개 · {report.cost_krw:,.0f}원"
+        )
+    if report.stopped:
+        typer.echo(_WHY_STOPPED.get(report.stopped, "LLM이 답하지 않아 멈췄어요. 잠시 뒤에 다시 해 주세요."), err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def questions(section: Annotated[str, typer.Argument(help="섹션 id나 그 일부")] = "", as_json: AsJson = False) -> None:
+    """LLM이 만든 질문을 섹션마다, 버린 것은 까닭과 함께 보여 줍니다."""
+    rows = asyncio.run(_generated(section))
+    if as_json:
+        print_json([asdict(row) | {"section": name} for name, row in rows])
+        return
+    if not rows:
+        typer.echo("만든 질문이 아직 없어요. 'endy knowledge enrich'를 실행해 주세요.")
+    for name, row in rows:
+        typer.echo(f"{name} (LLM이 만듦: {row.model})")
+        for question in row.kept:
+            typer.echo(f"  + {question}")
+        for one in row.rejected:
+            typer.echo(f"  - {one['question']} ({_REJECTED.get(one['reason'], one['reason'])})")
+
+
+@app.command()
 def check(as_json: AsJson = False) -> None:
     """파일을 읽어 보고 고칠 곳을 알려 줍니다. 아무것도 바꾸지 않으며, 오류가 있으면 1로 끝납니다."""
     files, sections, problems = _check()
@@ -86,6 +138,27 @@ async def _sync() -> SyncReport:
             return await job.sync(on_progress)
     finally:
         await engine.dispose()
+
+
+async def _enrich() -> "EnrichmentReport":
+    from endy.bootstrap import build_enrichment, running_services  # noqa: PLC0415  as above
+
+    async with running_services(load_settings(), background=False) as services:
+        with progress_bar("질문 만들기") as on_progress:
+            return await build_enrichment(services).run(on_progress)
+
+
+async def _generated(part: str) -> list[tuple[str, GeneratedQuestions]]:
+    engine = create_engine(load_settings())
+    try:
+        await upgrade(engine)
+        async with reading(engine) as connection:
+            _, sections = await repository.load_sections(connection)
+            rows = await repository.generated(connection)
+    finally:
+        await engine.dispose()
+    named = ((section.id, rows[section.content_hash]) for section in sections if section.content_hash in rows)
+    return [(name, row) for name, row in named if part in name]
 
 
 async def _stored() -> tuple[int, list[Section]]:

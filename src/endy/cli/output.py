@@ -24,9 +24,9 @@ def _plain(value: object) -> object:
 
 
 @contextmanager
-def progress_bar() -> Iterator[OnProgress]:
-    """A bar on standard error, shown as soon as there is something to embed."""
-    columns = (TextColumn("문장 이해 준비"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def progress_bar(title: str = "문장 이해 준비") -> Iterator[OnProgress]:
+    """A bar on standard error, shown as soon as there is something to do."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
 
     def on_progress(done: int, total: int) -> None:

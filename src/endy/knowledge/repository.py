@@ -1,7 +1,7 @@
 """All SQL about knowledge: documents, sections, their vectors and the version that replicas follow."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from endy.knowledge.problems import Problem
 from endy.retrieval.section import Section
-from endy.storage.tables import documents, embeddings, knowledge_state, sections
+from endy.storage.tables import documents, embeddings, generated_questions, knowledge_state, sections
 from endy.storage.transaction import reading
 
 Vectors = NDArray[np.float16]
@@ -35,17 +35,73 @@ class StoredDocument:
     modified_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class GeneratedQuestions:
+    """What a model wrote for one content; `rejected` holds {"question", "reason"}."""
+
+    content_hash: str
+    kept: list[str]
+    rejected: list[dict[str, str]]
+    model: str
+    prompt_version: int
+    tokens_in: int
+    tokens_out: int
+    cost_krw: float
+    created_at: datetime
+
+
 async def load_sections(connection: AsyncConnection) -> tuple[int, list[Section]]:
     """The knowledge version and all its sections."""
     query = select(*_SECTION_COLUMNS).order_by(sections.c.document, sections.c.position)
     rows = (await connection.execute(query)).mappings()
-    return await current_version(connection), [_to_section(row) for row in rows]
+    questions = await kept_questions(connection)
+    found = [replace(section, questions=questions.get(section.content_hash, ())) for section in map(_to_section, rows)]
+    return await current_version(connection), found
 
 
 async def load_embeddings(connection: AsyncConnection, model: str) -> dict[str, Vectors]:
-    """The model's matrices (pieces, dimensions) by content hash."""
-    query = select(embeddings).where(embeddings.c.model == model)
-    return dict(_to_vectors(row) for row in (await connection.execute(query)).mappings())
+    """The model's matrices (pieces, dimensions) by content hash, those of generated questions at their end."""
+    query = select(embeddings).where(embeddings.c.model.in_((model, questions_model(model))))
+    # A model's own name sorts before the name for its questions.
+    rows = (await connection.execute(query.order_by(embeddings.c.model))).mappings()
+    found: dict[str, Vectors] = {}
+    for row in rows:
+        key, matrix = _to_vectors(row)
+        if row["model"] == model:
+            found[key] = matrix
+        elif key in found:
+            found[key] = np.vstack([found[key], matrix])
+    return found
+
+
+def questions_model(model: str) -> str:
+    """Under which name the vectors of generated questions are kept."""
+    return f"{model}/questions"
+
+
+async def kept_questions(connection: AsyncConnection) -> dict[str, tuple[str, ...]]:
+    """The questions that a model has written and that were kept, by content hash."""
+    query = select(generated_questions.c.content_hash, generated_questions.c.kept)
+    return {row.content_hash: tuple(row.kept) for row in await connection.execute(query) if row.kept}
+
+
+async def generated(connection: AsyncConnection) -> dict[str, GeneratedQuestions]:
+    """Everything that was written for sections, by content hash."""
+    rows = (await connection.execute(select(generated_questions))).mappings()
+    return {row["content_hash"]: GeneratedQuestions(**row) for row in rows}
+
+
+async def put_generated(connection: AsyncConnection, row: GeneratedQuestions) -> None:
+    """Insert or replace what was written for one content."""
+    where = generated_questions.c.content_hash == row.content_hash
+    await connection.execute(delete(generated_questions).where(where))
+    await connection.execute(insert(generated_questions).values(**asdict(row)))
+
+
+async def delete_orphaned_questions(connection: AsyncConnection) -> None:
+    """What was written for content that is gone."""
+    used = select(sections.c.content_hash)
+    await connection.execute(delete(generated_questions).where(generated_questions.c.content_hash.not_in(used)))
 
 
 async def knowledge_version(engine: AsyncEngine) -> int:

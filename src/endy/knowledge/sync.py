@@ -154,6 +154,7 @@ class KnowledgeSync:
             for event in plan.events(FILES):
                 await record(connection, event)
             await repository.delete_orphaned_embeddings(connection)
+            await repository.delete_orphaned_questions(connection)
             if plan.touches_content or embedded:
                 return await repository.bump_version(connection)
             return await repository.current_version(connection)

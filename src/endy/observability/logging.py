@@ -13,7 +13,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from endy.privacy.masking import mask
 from endy.settings import Settings
 
-_LOUD = ("uvicorn.access", "watchfiles", "aiosqlite", "httpx", "alembic.runtime.plugins")
+_LOUD = ("uvicorn.access", "watchfiles", "aiosqlite", "httpx", "httpx2", "alembic.runtime.plugins")
 
 
 def configure_logging(settings: Settings) -> None:
@@ -134,3 +134,5 @@ def _tame_libraries() -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+        if name not in _LOUD:
+            logger.setLevel(logging.NOTSET)

@@ -24,7 +24,7 @@ from endy.retrieval.lexical import FieldText, LexicalIndex
 from endy.retrieval.passages import plain, split_passages
 from endy.retrieval.section import Section
 from endy.retrieval.senses import SenseEvidence, SenseIndex, WordVectors
-from endy.retrieval.vectors import LEADING_PIECES, Matrix
+from endy.retrieval.vectors import LEADING_PIECES, MAX_PASSAGES, Matrix
 
 CANDIDATES = 40
 ENOUGH_VECTORS = 0.75
@@ -33,18 +33,22 @@ ENOUGH_VECTORS = 0.75
 EACH = 8
 """Every channel brings its best; agreement leaves about CANDIDATES different ones."""
 
+QUESTION_WEIGHT = 0.5
+"""Of a word in generated questions, against 1 in the text itself."""
+
 DENSE_PASSAGE = 6.0
 """Cosines of passages lie within about 0.1; lexical shares within 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class SectionTokens:
-    """What a section's features are read from: title and path terms, and terms per passage."""
+    """What a section's features are read from: title and path terms, and terms per passage and generated question."""
 
     title: frozenset[str]
     title_terms: tuple[str, ...]
     title_rarity: tuple[float, ...]
     passages: tuple[frozenset[str], ...]
+    questions: tuple[frozenset[str], ...]
 
 
 class SearchIndex:
@@ -145,7 +149,8 @@ class SearchIndex:
             in_title = _held(ways, tokens.title, rarity)
             in_passages = [_held(ways, part, rarity) for part in tokens.passages]
             scores = self._passage_scores([sum(held) / words.total for held in in_passages], dense, number)
-            best = max((sum(map(max, held, in_title)) for held in in_passages), default=sum(in_title))
+            in_questions = [_held(ways, part, rarity) for part in tokens.questions]
+            best = max((sum(map(max, held, in_title)) for held in in_passages + in_questions), default=sum(in_title))
             intents = _intents(query.text, self.sections[number], scores)
             rows.append((sum(in_title) / words.total, self._title_fit(tokens, said), best / words.total, *intents))
             every.append(scores)
@@ -158,7 +163,8 @@ class SearchIndex:
         if dense is None or not len(lexical):
             return lexical
         start = int(self.offsets[number]) + LEADING_PIECES
-        cosines = dense.cosines[start : int(self.offsets[number + 1])][: len(lexical)]
+        # Behind the embedded passages come generated questions.
+        cosines = dense.cosines[start : int(self.offsets[number + 1])][: min(len(lexical), MAX_PASSAGES)]
         padded = np.full(len(lexical), cosines.min() if len(cosines) else 0.0, np.float32)
         padded[: len(cosines)] = cosines
         return np.asarray(lexical + DENSE_PASSAGE * (padded - padded.mean()), np.float32)
@@ -250,14 +256,18 @@ def _section_tokens(section: Section, analyzer: Analyzer, words: LexicalIndex) -
     keywords = [word for keyword in section.keywords for word in analyzer.words(keyword)]
     passages = tuple(frozenset(analyzer.words(passage.text)) for passage in split_passages(section.text))
     terms = tuple(dict.fromkeys(title))
-    return SectionTokens(frozenset([*title, *path, *keywords]), terms, tuple(map(words.rarity, terms)), passages)
+    questions = tuple(frozenset(analyzer.words(question)) for question in section.questions)
+    named = frozenset([*title, *path, *keywords])
+    return SectionTokens(named, terms, tuple(map(words.rarity, terms)), passages, questions)
 
 
 def _word_fields(section: Section, analyzer: Analyzer) -> dict[str, FieldText]:
     path = [word for heading in section.heading_path[:-1] for word in analyzer.words(heading)]
     body = [word for passage in split_passages(section.text) for word in analyzer.words(passage.text)]
+    asked_words = [word for question in section.questions for word in analyzer.words(question)]
     return {
         "title": FieldText(analyzer.words(plain(section.title)), 2.0, 0.3),
+        "questions": FieldText(asked_words, QUESTION_WEIGHT, 0.3),
         "path": FieldText([*path, *analyzer.words(section.document_title)], 0.7, 0.3),
         "keywords": FieldText([word for keyword in section.keywords for word in analyzer.words(keyword)], 2.0, 0.3),
         "body": FieldText(body, 1.0, 0.4),

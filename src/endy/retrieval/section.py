@@ -33,6 +33,8 @@ class Section:
     review_by: date | None = None
     updated_at: str = ""
     content_hash: str = ""
+    questions: tuple[str, ...] = ()
+    """What a model thinks employees ask about it: searched, never shown as content, and no part of the hash."""
 
     def visible_to(self, audiences: frozenset[str]) -> bool:
         return EVERYONE in self.audience or bool(self.audience & audiences)

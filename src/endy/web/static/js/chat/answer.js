@@ -27,6 +27,7 @@ function spoken(answer, body) {
 function answered(answer, question, body, actions) {
   return [
     understood(answer, question),
+    answer.notice && el("p", { class: "aside" }, icon("alert"), el("span", { text: answer.notice })),
     body,
     owner(answer),
     sourceCards(answer.sources, t("sources")),

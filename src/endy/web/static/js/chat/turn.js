@@ -5,6 +5,7 @@ import { duration, language, t } from "../shared/strings.js";
 import { renderAnswer, understood } from "./answer.js";
 import { startLimit, unwatchLimit, watchLimit } from "./limit.js";
 import { preview } from "./markdown.js";
+import { linkCitations } from "./sources.js";
 
 const SKELETON_MS = 300;
 const SLOW_MS = 3000;
@@ -25,24 +26,24 @@ export class TurnView {
   wait() {
     this.#clear();
     this.text = "";
-    this.sources = 0;
+    this.sources = [];
     this.framed = false;
     this.answer.setAttribute("aria-busy", "true");
     this.status = el("p", { class: "progress" });
     this.draft = el("div", { class: "prose draft" });
     this.answer.replaceChildren(this.draft, this.status);
     this.#after(SKELETON_MS, () => this.text || this.draft.replaceChildren(skeleton()));
-    this.#after(SLOW_MS, () => this.#say(this.sources ? t("answer.writing", { count: this.sources }) : t("answer.searching")));
+    this.#after(SLOW_MS, () => this.#say(this.sources.length ? this.#writing() : t("answer.searching")));
     this.#after(LONG_MS, () => this.#say(t("answer.long")));
   }
 
   found(meta) {
-    this.sources = meta.sources?.length ?? 0;
+    this.sources = meta.sources ?? [];
     // These shapes frame their text, so that text shown before the frame would jump.
     this.framed = meta.status === "no_answer" || meta.status === "clarify";
     const line = this.framed ? null : understood(meta, this.question);
     if (line) this.answer.prepend(line);
-    if (this.status.textContent && this.sources) this.#say(t("answer.writing", { count: this.sources }));
+    if (this.status.textContent && this.sources.length) this.#say(this.#writing());
   }
 
   append(text) {
@@ -52,8 +53,14 @@ export class TurnView {
     this.#stopTimers();
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
-      this.draft.replaceChildren(preview(this.text));
+      const shown = preview(this.text);
+      linkCitations(shown, this.sources);
+      this.draft.replaceChildren(shown);
     });
+  }
+
+  #writing() {
+    return t("answer.writing", { count: this.sources.length });
   }
 
   finish(answer, actions, { quietly = false } = {}) {
