@@ -60,17 +60,20 @@ def extract(question: str, hit: Hit) -> Extract:
 
 
 def quote(question: str, hit: Hit, characters: int, leave_out: Callable[[str], bool]) -> str:
-    """As much of the hit's section as fits, whole rows and whole lists, without the passages that are left out.
+    """As much of the hit's section as fits, whole rows and lists, but no paragraph with a part to leave out.
 
     The best passage comes even if it alone is longer than that.
     """
     passages = split_passages(hit.section.text)
     scores = _scores(question, hit, passages) if passages else np.zeros(0)
-    kept = [i for i, passage in enumerate(passages) if not leave_out(passage.text)]
+    refused = {passage.block for passage in passages if leave_out(passage.text)}
+    kept = [i for i, passage in enumerate(passages) if passage.block not in refused]
     if not kept:
         return ""
-    if len(kept) == len(passages) and len(hit.section.text) <= characters:
-        return hit.section.text.strip()
+    whole = hit.section.text.strip()
+    # Comments and other HTML are in the text and in none of its passages.
+    if len(kept) == len(passages) and len(whole) <= characters and "<" not in whole:
+        return whole
     parts = [passages[i] for i in kept]
     chosen = _choose(scores[kept], parts, characters, characters)
     return _markdown([parts[i] for i in sorted(chosen)])

@@ -10,12 +10,14 @@ import structlog
 
 from endy.ask import wording
 from endy.ask.context import Context, gather, may_leave
+from endy.ask.grounds import Grounds
 from endy.ask.guard import Checked, SentenceGate
 from endy.ask.instructions import speaks_to_model
 from endy.llm import prompts
 from endy.llm.models import LanguageModel, LlmRequest, LlmUnavailable, Message, Usage
 from endy.llm.prompts import Prompt
 from endy.observability.metrics import Metrics
+from endy.retrieval.analysis import Analyzer
 from endy.retrieval.intent import Fact, asked
 from endy.retrieval.search import SearchResult
 
@@ -28,6 +30,8 @@ MOST_DROPPED = 1 / 3
 _MOST_FINDINGS = 5
 _MARKS = " \t\n*_`\"'[(#"
 _FOREIGN = 0.3
+_HANGUL = re.compile(r"[가-힣]")
+_WORDS = re.compile(r"[A-Za-z]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]")
 _REFUSAL = re.compile(
     r"(?:찾을 수 없|찾지 못|나와 있지 않|적혀 있지 않|포함되어 있지 않|정보가 없|내용이 없|알 수 없|"
@@ -60,6 +64,8 @@ class Written:
     model: str = ""
     usage: Usage = field(default_factory=Usage)
     reason: str = ""
+    sentences: int = 0
+    """All that the model wrote, in both attempts, and how many of them the guard dropped."""
     dropped: int = 0
     first_token_seconds: float = 0.0
 
@@ -88,6 +94,7 @@ class Writer:
         self._context_tokens = context_tokens
         self._allowed = allowed
         self._metrics = metrics
+        self._grounds = Grounds(Analyzer(frozenset()))
 
     @property
     def key(self) -> str:
@@ -103,7 +110,7 @@ class Writer:
         if self._withheld(task, context):
             yield Written("withheld")
             return
-        draft = _Draft(task, context)
+        draft = _Draft(task, context, self._grounds)
         try:
             async with aclosing(self._first(draft)) as sentences:
                 async for sentence in sentences:
@@ -174,9 +181,10 @@ class _Opening:
 class _Draft:
     """One answer in the making: its messages, what it cost, and how it ended."""
 
-    def __init__(self, task: Task, context: Context) -> None:
+    def __init__(self, task: Task, context: Context, grounds: Grounds) -> None:
         self._task = task
         self._context = context
+        self._grounds = grounds
         self._korean = wording.is_korean(task.question)
         self._prompt = prompts.load("answer", "ko" if self._korean else "en")
         self._spent = Written("unsupported")
@@ -188,7 +196,17 @@ class _Draft:
         return self._spent
 
     def gate(self) -> SentenceGate:
-        return SentenceGate(self._context.numbered(), self._task.question, (self._prompt.parts["system"],))
+        asked = " ".join((*self._task.turns, self._task.question))
+        return SentenceGate(self._context.numbered(), asked, (self._prompt.parts["system"],), self._grounded)
+
+    def _grounded(self, sentence: str, cited: Sequence[int], figures: bool) -> bool:
+        """English words cannot be compared with Korean passages: in an English answer every sentence must cite."""
+        if not _HANGUL.search(sentence):
+            foreign = len(_WORDS.findall(sentence)) > 1
+            return not foreign if self._korean else bool(cited)
+        texts = self._context.numbered()
+        passages = [texts[number - 1] for number in cited] or texts
+        return self._grounds.hold(sentence, passages, self._task.question, figures=figures, cited=bool(cited))
 
     def request(self, *more: Message) -> LlmRequest:
         messages = (Message("system", self._prompt.parts["system"]), Message("user", self._user(self._prompt)), *more)
@@ -220,19 +238,20 @@ class _Draft:
     def judge(self, gate: SentenceGate, opening: _Opening) -> None:
         """End the draft if what came is an answer, or says that there is none."""
         checked = gate.checked
+        self._spent = replace(
+            self._spent,
+            sentences=self._spent.sentences + len(checked.kept) + len(checked.dropped),
+            dropped=self._spent.dropped + len(checked.dropped),
+        )
         self._said = ("\n".join((*checked.kept, *checked.dropped)), checked)
         if opening.refused or (not checked.cited and _REFUSAL.search(checked.text)):
             self.end("no_answer")
         elif _stands(checked, self._korean):
-            self.end("written", checked.text, checked.cited, dropped=len(checked.dropped))
+            self.end("written", checked.text, checked.cited)
 
-    def end(
-        self, outcome: Outcome, text: str = "", cited: Sequence[int] = (), *, reason: str = "", dropped: int = 0
-    ) -> Written:
+    def end(self, outcome: Outcome, text: str = "", cited: Sequence[int] = (), *, reason: str = "") -> Written:
         self.ended = True
-        self._spent = replace(
-            self._spent, outcome=outcome, text=text.strip(), cited=tuple(cited), reason=reason, dropped=dropped
-        )
+        self._spent = replace(self._spent, outcome=outcome, text=text.strip(), cited=tuple(cited), reason=reason)
         return self._spent
 
 

@@ -1,11 +1,27 @@
 """A run as a table for people and as an SVG chart of coverage against correctness."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE
 from rich.table import Table
 
 from endy.evaluation.scores import CoveragePoint, Outcome, Scores, by_kind, score
+
+_OUTCOMES = {
+    "written": "LLM이 답함",
+    "no_answer": "LLM이 답이 없다고 함",
+    "withheld": "LLM에 보내지 않음",
+    "unsupported": "근거가 없어 버림",
+    "unavailable": "LLM이 답하지 못함",
+}
+_WRITTEN_SHARES = {
+    "correct": "맞는 출처로 답함",
+    "facts": "사실이 들어 있음",
+    "refused": "답 없는 질문을 거절함",
+    "grounded": "근거가 있는 문장",
+    "citation_precision": "맞는 인용",
+}
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 520, 300, 48, 36
 
@@ -30,6 +46,29 @@ def _cells(scores: Scores) -> list[str]:
         f"{scores.median_seconds * 1000:.0f} ms",
         f"{scores.p95_seconds * 1000:.0f} ms",
     ]
+
+
+def written_table(report: Mapping[str, Any], title: str) -> Table:
+    """The figures of `written_report`, one a row."""
+    table = Table(title=title, box=SIMPLE, show_header=False)
+    for name, value in _written_rows(report):
+        table.add_row(name, value)
+    return table
+
+
+def _written_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "문항", str(report["questions"])
+    for outcome, count in sorted(report["outcomes"].items()):
+        yield f"  {_OUTCOMES[outcome]}", str(count)
+    for reason, count in sorted(report["unavailable"].items()):
+        yield f"    {reason}", str(count)
+    for key, name in _WRITTEN_SHARES.items():
+        yield name, "·" if report[key] is None else f"{report[key]:.3f}"
+    for key, name in (("first_shown_seconds", "첫 문장까지"), ("seconds", "끝까지")):
+        spread = report[key]
+        yield name, "·" if spread is None else f"중앙값 {spread['median']:.2f}초 · p95 {spread['p95']:.2f}초"
+    yield "토큰 (한 답)", f"입력 {report['tokens_in'] or 0:.0f} · 출력 {report['tokens_out'] or 0:.0f}"
+    yield "비용 (한 답)", f"{report['cost_krw'] or 0:.2f}원"
 
 
 def coverage_chart(curve: Sequence[CoveragePoint]) -> str:

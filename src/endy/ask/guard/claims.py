@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from endy.ask.guard.facts import facts, passage_facts
 from endy.ask.guard.models import Fact, Finding, Reason
+from endy.ask.guard.paths import same_url
 from endy.ask.guard.reading import read
 from endy.ask.guard.secrets import Secrets
 from endy.ask.guard.sentences import Form
-from endy.ask.guard.support import same_url, supported
+from endy.ask.guard.support import supported
 from endy.ask.guard.tables import cells, spell_out, with_units
 
 _CITATION = re.compile(r"\[(?P<list>[0-9]{1,4}(?:[ ]?(?:,|-|~)[ ]?[0-9]{1,4})*)\](?!\()")
@@ -42,6 +43,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     cited: tuple[int, ...] = ()
     own_list: int = 0
+    figures: bool = False
     dropped: bool = field(default=False)
 
 
@@ -74,7 +76,7 @@ class Judge:
         findings = [Finding(reason, sentence.strip(), detail, dropped=True) for reason, detail in wrong]
         if found and not cited and form not in ("heading", "rule"):
             findings.append(Finding("uncited", sentence.strip(), found[0].text, dropped=False))
-        return Verdict(tuple(findings), tuple(cited), own_list or 0, bool(wrong))
+        return Verdict(tuple(findings), tuple(cited), own_list or 0, bool(found), bool(wrong))
 
     def _forbidden(self, sentence: str) -> list[tuple[Reason, str]]:
         image, html = _IMAGE.search(sentence), _HTML.search(_seen(sentence))
@@ -103,12 +105,7 @@ class Judge:
     def _unsupported(self, found: list[Fact], said: str, cited: list[int]) -> list[Fact]:
         passages = [self._sources[number - 1] for number in cited] or self._sources
         plain = read(said).text if any("*" in text or "`" in text for text in said) else said
-        english = not re.search("[가-힣]", said)
-        left = [
-            fact
-            for fact in found
-            if not supported(replace(fact, per="en") if english and fact.kind == "number" else fact, passages, said)
-        ]
+        left = [fact for fact in found if not supported(fact, passages, said)]
         if left and _RESTATED.search(plain):
             left = [fact for fact in left if not self._was_asked(fact)]
         return left

@@ -5,8 +5,10 @@ import re
 from endy.ask.guard.numerals import value
 from endy.ask.guard.scanning import Scan
 
-_SINO_MONTH = {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "유": 6, "육": 6, "칠": 7, "팔": 8, "구": 9, "시": 10, "십": 10,
-               "십일": 11, "십이": 12}  # fmt: skip
+_SINO_MONTH = {
+    "일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "유": 6, "육": 6, "칠": 7, "팔": 8, "구": 9, "시": 10,
+    "십": 10, "십일": 11, "십이": 12,
+}  # fmt: skip
 _SINO_DAY = r"(?:[이삼]?십[일이삼사오육칠팔구]?|[일이삼사오육칠팔구])"
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTH_NAME = (
@@ -62,7 +64,7 @@ _TIME = re.compile(
     rf"|(?<![0-9:.])(?P<h3>1[0-2]|0?[1-9]) ?(?P<pm3>[AaPp]\.?[Mm]\.?)(?![A-Za-z])"
     rf"|(?<![0-9:.])(?P<h4>1[0-2]|0?[1-9]) ?(?:-|~|to) ?(?=(?:1[0-2]|0?[1-9]) ?(?P<pm4>[AaPp]\.?[Mm]\.?)(?![A-Za-z]))"
     rf"|(?<![0-9:.])(?P<h5>2[0-4]|[01]?[0-9])(?= ?(?:~|-|에서) ?(?:오후 ?)?(?:2[0-4]|[01]?[0-9]) ?시(?!간))"
-    rf"|(?P<word>정오|자정|(?<![A-Za-z])(?:noon|midnight)(?![A-Za-z]))|(?<![A-Za-z])(?P<he>twelve"
+    rf"|(?P<word>(?<![가-힣])(?:정오|자정)|(?<![A-Za-z])(?:noon|midnight)(?![A-Za-z]))|(?<![A-Za-z])(?P<he>twelve"
     rf"|eleven|ten|nine|eight|seven|six|five|four|three|two|one) (?P<pme>[AaPp]\.?[Mm]\.?"
     rf"|o'clock)(?![A-Za-z])",
 )
@@ -129,7 +131,8 @@ _BOUND = re.compile(
     r"|(?P<min>이상|부터|or more|or above|or older)|(?P<under>미만)|(?P<over>초과)|(?P<past>(?:을|를"
     r"|이|가)? ?넘(?!으면|기면|길|을 ?경우|었|겼))"
     r"|(?P<before>(?:이)?전(?:까지|에|부터|에는|$|[ ,.)])|before|in advance|prior|ahead|earlier)"
-    r"|(?P<after>(?:이)?후|뒤|after|later))"
+    r"|(?P<after>(?:(?:이)?후|뒤)(?![가-힣 ,]{0,10}(?:사라|소멸|만료|막[히혀힙]|불가|못|안 |없|끝|종료"
+    r"|마감))|after|later))"
 )
 _BOUND_BEFORE = re.compile(
     r"(?:(?P<max>최대|최장|up to|within|at most|no more than|maximum of|max\.?)|(?P<min>최소|최저"

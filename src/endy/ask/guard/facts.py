@@ -3,8 +3,10 @@
 import re
 from functools import lru_cache
 
-from endy.ask.guard import addresses, dates, quantities
+from endy.ask.guard.addresses import find_addresses, find_codes, find_menus, find_phones, find_versions
+from endy.ask.guard.dates import find_dates, find_times, find_weekdays
 from endy.ask.guard.models import Fact
+from endy.ask.guard.quantities import find_bare_numbers, find_quantities, joined
 from endy.ask.guard.reading import read
 from endy.ask.guard.scanning import Scan
 
@@ -22,18 +24,18 @@ def passage_facts(text: str) -> tuple[Fact, ...]:
 @lru_cache(maxsize=512)
 def _facts(text: str, *, passage: bool) -> tuple[Fact, ...]:
     scan = Scan(read(text))
-    addresses.find_addresses(scan)
-    addresses.find_menus(scan)
-    addresses.find_phones(scan)
-    addresses.find_versions(scan)
-    dates.find_dates(scan)
-    dates.find_times(scan)
-    dates.find_weekdays(scan, cells=passage)
-    quantities.find_quantities(scan)
-    addresses.find_codes(scan)
-    quantities.find_bare_numbers(scan)
+    find_addresses(scan)
+    find_menus(scan)
+    find_phones(scan)
+    find_versions(scan)
+    find_dates(scan)
+    find_times(scan)
+    find_weekdays(scan, cells=passage)
+    find_quantities(scan)
+    find_codes(scan)
+    find_bare_numbers(scan)
     _find_periods(scan)
-    return tuple(quantities.joined(sorted(scan.found, key=lambda fact: (fact.start, fact.end))))
+    return tuple(joined(sorted(scan.found, key=lambda fact: (fact.start, fact.end))))
 
 
 _PERIOD = re.compile(

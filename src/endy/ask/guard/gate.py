@@ -1,18 +1,28 @@
 """Let a streamed answer through sentence by sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from endy.ask.guard.claims import Judge
+from endy.ask.guard.claims import Judge, Verdict
 from endy.ask.guard.layout import Layout
 from endy.ask.guard.models import Checked, Finding
 from endy.ask.guard.sentences import Cutter, Piece
+
+Grounded = Callable[[str, Sequence[int], bool], bool]
+"""Of a sentence, the passages that it cites, and whether it has figures (which were found there): is it held up?"""
 
 
 class SentenceGate:
     """Give it every piece as it comes; it gives back the sentences that are complete and true to the passages."""
 
-    def __init__(self, sources: Sequence[str], question: str = "", secrets: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        sources: Sequence[str],
+        question: str = "",
+        secrets: Sequence[str] = (),
+        grounded: Grounded | None = None,
+    ) -> None:
         self._judge = Judge(sources, question, secrets)
+        self._grounded = grounded
         self._cutter = Cutter()
         self._layout = Layout()
         self._kept: list[str] = []
@@ -45,13 +55,21 @@ class SentenceGate:
                 continue
             verdict = self._judge.verdict(piece.text, piece.form)
             self._findings += verdict.findings
-            if verdict.dropped or self._layout.headless(piece):
+            if verdict.dropped or self._ungrounded(piece, verdict) or self._layout.headless(piece):
                 self._dropped.append(piece.text.strip())
                 self._layout.drop(piece)
                 continue
             self._cited.update(dict.fromkeys(verdict.cited))
             out += self._layout.keep(piece, verdict.own_list)
         return self._shown(out)
+
+    def _ungrounded(self, piece: Piece, verdict: Verdict) -> bool:
+        if self._grounded is None or piece.form in ("heading", "rule"):
+            return False
+        if self._grounded(piece.text, verdict.cited, verdict.figures):
+            return False
+        self._findings.append(Finding("ungrounded", piece.text.strip(), "", dropped=True))
+        return True
 
     def _shown(self, out: list[str]) -> list[str]:
         self._out += out

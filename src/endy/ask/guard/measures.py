@@ -28,6 +28,8 @@ def add_measure(
     if kind == "duration" and number == 1 and said in _PERIODS and not half and stands_for_period(scan.text, end):
         scan.add("period", _PERIODS[said], start, end)
         return
+    if said == "1 person" and scan.text.startswith(("당", "마다"), end):
+        return
     before = scan.text[max(0, start - 12) : start]
     if name == "day" and (_WORKDAY_BEFORE.search(before) or _WORKDAY_AFTER.match(scan.text, end)):
         said = said.replace("day", "workday")

@@ -8,13 +8,13 @@ Kind = Literal[
     "phone", "url", "email", "version", "menu", "name",
 ]  # fmt: skip
 
-Reason = Literal["unsupported", "no_such_passage", "uncited", "unknown_link", "secret", "image", "html"]
+Reason = Literal["unsupported", "no_such_passage", "uncited", "unknown_link", "secret", "image", "html", "ungrounded"]
 """`unsupported`: a fact that the cited passages do not hold; `uncited`: facts without a citation (kept when true)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something checkable that a text says. `value` is one spelling for all: `15000 KRW`, `3 day`, `--03-02`, `14:30`."""
+    """Something checkable that a text says; `value` is one spelling for all: `15000 KRW`, `3 day`, `--03-02`."""
 
     kind: Kind
     value: str

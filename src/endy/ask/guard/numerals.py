@@ -24,7 +24,8 @@ _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 _DAY_ONES = {"하루": 1, "이틀": 2, "사흘": 3, "나흘": 4, "닷새": 5, "엿새": 6, "이레": 7, "여드레": 8, "아흐레": 9}
 DAYS = {
     **_DAY_ONES, "열흘": 10, "보름": 15, "스무날": 20,
-    **{f"열{word}": 10 + worth for word, worth in _DAY_ONES.items()}, **{f"스무{word}": 20 + worth for word, worth in _DAY_ONES.items()},
+    **{f"열{word}": 10 + worth for word, worth in _DAY_ONES.items()},
+    **{f"스무{word}": 20 + worth for word, worth in _DAY_ONES.items()},
 }  # fmt: skip
 
 # Digits one apart ("1 5일") are one number written to be overlooked.

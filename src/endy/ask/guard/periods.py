@@ -6,12 +6,12 @@ _AS_PERIOD = re.compile(
     r"에(?![가-힣])|당(?![가-힣])|마다|(?! ?[0-9]+ ?(?:개월|달|시간|분))(?: (?:총|최대|최소|평균|약"
     r"|기준))* ?[0-9]| (?:한|두|세|네|다섯|여섯|일곱|여덟|아홉|열|이틀|사흘|나흘) ?| ?한도"
 )
-_PERIODS = {"연": "year", "년": "year", "해": "year", "매년": "year", "해마다": "year", "연간": "year", "반기": "half", "분기": "quarter",
-            "월": "month", "달": "month", "개월": "month", "월간": "month", "매월": "month", "매달": "month",
-            "주": "week", "매주": "week",
-            "주일": "week", "주간": "week", "하루": "day", "일": "day", "매일": "day", "day": "day",
-            "week": "week", "month": "month",
-            "year": "year", "quarter": "quarter", "annum": "year"}  # fmt: skip
+_PERIODS = {
+    "연": "year", "년": "year", "해": "year", "매년": "year", "해마다": "year", "연간": "year", "반기": "half",
+    "분기": "quarter", "월": "month", "달": "month", "개월": "month", "월간": "month", "매월": "month", "매달": "month",
+    "주": "week", "매주": "week", "주일": "week", "주간": "week", "하루": "day", "일": "day", "매일": "day",
+    "day": "day", "week": "week", "month": "month", "year": "year", "quarter": "quarter", "annum": "year",
+}  # fmt: skip
 _PER_BEFORE = re.compile(
     r"(?:(?<![가-힣0-9])(?P<a>연간|월간|주간|연|월|주|일|매년|매월|매달|매주|매일|해마다)"
     r"|(?<![가-힣0-9])(?:1|일|한) ?(?P<b>년|해|개월|달|주일|주|분기|반기|일)(?:에|당|마다)?"

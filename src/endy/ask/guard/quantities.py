@@ -4,33 +4,34 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 
-from endy.ask.guard import units
 from endy.ask.guard.measures import add_measure
 from endy.ask.guard.models import Fact
 from endy.ask.guard.numerals import DIGITS, WITH_DIGITS, plain, value
 from endy.ask.guard.ordinals import find_fractions, find_ordinals
 from endy.ask.guard.scanning import Scan
 from endy.ask.guard.spelled import AFTER, find_spelled
+from endy.ask.guard.units import KOREAN, LATIN, SIGN, unit_of
 from endy.ask.guard.words import find_words
 
 _RANGE = r"(?: ?(?:~|-|to|에서|내지|부터) ?)"
 _EN_SCALE = r"(?: ?(?:hundred|thousand|million|billion|[kK](?![A-Za-z])))?"
 _LOW = rf"(?P<low>{WITH_DIGITS}(?= ?(?:~|-|to|에서|내지|부터))){_RANGE}"
 _WITH_UNIT = re.compile(
-    rf"(?<![0-9.,])(?P<age>만 ?)?(?P<sign>{units.SIGN} ?)?(?:{_LOW})?(?P<n>{DIGITS}{_EN_SCALE}(?="
-    rf" ?(?:{units.LATIN}|%))|{WITH_DIGITS})"
-    rf"(?P<about>여)?[ \-]?(?P<unit>{units.LATIN}|%p|%|(?<=[^ ]){units.KOREAN}"
-    rf"|(?<= ){units.KOREAN}(?![가-힣])|(?<= ){units.KOREAN}{AFTER})(?P<half> ?반(?![가-힣])"
+    rf"(?<![0-9.,])(?P<age>만 ?)?(?P<sign>{SIGN} ?)?(?:{_LOW})?(?P<n>{DIGITS}{_EN_SCALE}(?="
+    rf" ?(?:{LATIN}|%))|{WITH_DIGITS})"
+    rf"(?P<about>여)?[ \-]?(?P<unit>{LATIN}|%p|%|(?<=[^ ]){KOREAN}"
+    rf"|(?<= ){KOREAN}(?![가-힣])|(?<= ){KOREAN}{AFTER})(?P<half> ?반(?![가-힣])"
     rf"| ?반(?=[이을은까에]))?"
 )
-_MONEY = re.compile(rf"(?<![0-9.,])(?P<sign>{units.SIGN}) ?(?P<n>{DIGITS}{_EN_SCALE})")
+_MONEY = re.compile(rf"(?<![0-9.,])(?P<sign>{SIGN}) ?(?P<n>{DIGITS}{_EN_SCALE})")
 _BARE = re.compile(rf"(?<![0-9.])(?:(?P<low>{DIGITS}) ?~ ?)?(?P<minus>-)?(?P<n>{WITH_DIGITS})(?P<word>[가-힣])?")
 _NATIVE_BARE = re.compile(
     r"(?<![가-힣])(?P<n>둘|셋|넷|다섯|여섯|일곱|여덟|아홉|열|열둘|스물|서른|마흔)(?=까지|이상|이하|뿐"
     r"|씩|이에요|이다|입니다|이며| 이상| 이하)"
 )
 _NATIVE_WORD = re.compile(
-    r"(?<![가-힣])(?P<n>(?:(?:열|스물|서른|마흔|쉰|예순|일흔|여든|아흔) ?)?(?:다섯|여섯|일곱|여덟"
+    r"(?<![가-힣\x00])(?!쉰(?:다|대|데|적|내))(?P<n>(?:(?:열|스물|서른|마흔|쉰|예순|일흔|여든"
+    r"|아흔) ?)?(?:다섯|여섯|일곱|여덟"
     r"|아홉)|스무|스물|서른|마흔|쉰|예순|일흔|여든|아흔) ?(?P<word>[가-힣])"
 )
 
@@ -42,7 +43,7 @@ def find_quantities(scan: Scan) -> None:
     for match in scan.each(_WITH_UNIT):
         _add_ranged(scan, match)
     for match in scan.each(_MONEY):
-        add_measure(scan, _amount(match["n"]), units.unit(match["sign"]), match.span())
+        add_measure(scan, _amount(match["n"]), unit_of(match["sign"]), match.span())
     find_spelled(scan)
     find_words(scan)
 
@@ -57,7 +58,7 @@ def _amount(written: str) -> Decimal | None:
 
 
 def _add_ranged(scan: Scan, match: re.Match[str]) -> None:
-    number, unit = _amount(match["n"]), units.unit(match["sign"] or match["unit"])
+    number, unit = _amount(match["n"]), unit_of(match["sign"] or match["unit"])
     if unit is None or number is None:
         scan.keep(match)
         return

@@ -66,19 +66,15 @@ def _seen(piece: str) -> str:
 
 
 def _same(char: str) -> str:
-    if char in _SAME:
-        return _SAME[char]
-    if char in _DASHES:
-        return "-"
-    if char == "\n" or char in "&":
+    if char in _SAME or char in _DASHES:
+        return _SAME.get(char, "-")
+    if char in "\n&":
         return char
-    if char in _MARKS:
-        return ""
     category = unicodedata.category(char)
-    if category in ("Cf", "Mn", "Me", "Cc", "Cs") and char not in "\t\r":
-        return ""
-    if category == "Zs" or char in "\t\r":
+    if char in "\t\r" or category == "Zs":
         return " "
+    if char in _MARKS or category in ("Cf", "Mn", "Me", "Cc", "Cs"):
+        return ""
     if category == "Nd":
         return str(unicodedata.decimal(char))
     return unicodedata.normalize("NFKC", char).replace("⁄", "/")

@@ -8,7 +8,7 @@ _TIGHT_RUN = 15
 
 
 class Secrets:
-    """Any run of 24 characters of a secret gives it away, spaced and marked as one likes, unless a passage has it too."""
+    """Any 24 characters of a secret give it away, however they are spaced and marked, unless a passage has them."""
 
     def __init__(self, secrets: Sequence[str], sources: Sequence[str]) -> None:
         known = set(_runs(map(_tight, sources), _TIGHT_RUN)) if secrets else set()

@@ -22,7 +22,7 @@ _KOREAN: dict[str, tuple[Kind, str, str]] = {
     "초간|초": ("duration", "second", "1"), "분간|분": ("duration", "second", "60"),
     "시간": ("duration", "second", "3600"),
     "영업일|근무일|워킹데이|평일": ("duration", "workday", "1"), "일간|일": ("duration", "day", "1"),
-    "날": ("duration", "day", "1"), "돈": ("count", "don", "1"),
+    "돈": ("count", "don", "1"),
     "주일간|주일|주간|주": ("duration", "day", "7"), "개월간|개월|달간|달": ("duration", "month", "1"),
     "년간|년|해": ("duration", "month", "12"), "개 분기|개분기": ("duration", "month", "3"),
     "박": ("count", "night", "1"), "인분": ("count", "serving", "1"), "명|인|사람": ("count", "person", "1"),
@@ -100,7 +100,7 @@ _PATTERNS = [
 ]
 
 
-def unit(written: str) -> Unit | None:
+def unit_of(written: str) -> Unit | None:
     """The unit that a word or sign means."""
     word = written.strip()
     if word in _FIXED:

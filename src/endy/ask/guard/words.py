@@ -3,13 +3,13 @@
 import re
 from decimal import Decimal
 
-from endy.ask.guard import units
 from endy.ask.guard.measures import add_measure
 from endy.ask.guard.numerals import DAYS
 from endy.ask.guard.scanning import Scan
+from endy.ask.guard.units import unit_of
 
 _DAY_WORD = re.compile(
-    rf"(?<![가-힣])(?P<n>{'|'.join(sorted(DAYS, key=len, reverse=True))})(?!빨리|하루|살이|아침"
+    rf"(?<![가-힣])(?P<n>{'|'.join(sorted(DAYS, key=len, reverse=True))})(?!빨리|하루|살이|달|아침"
     rf"|만큼)(?P<half> ?반(?![가-힣]))?"
 )
 _WORDS = re.compile(
@@ -23,7 +23,7 @@ _WORDS = re.compile(
     r"|(?P<halfhour>half an hour|반 ?시간)|(?P<first>첫 ?번째|첫째(?! ?,)|(?<![A-Za-z])first (?=time"
     r"|year|month|week|day))"
     r"|(?P<second>둘째(?! ?,))|(?P<third>셋째(?! ?,))|(?P<fourth>넷째(?! ?,))|(?P<halves>상반기"
-    r"|하반기)|(?P<eve>전날|전일(?=[ 까에])|하루전|(?<![A-Za-z])(?:(?:the|one|a) day before"
+    r"|하반기)|(?P<eve>(?<![가-힣])전날|(?<![가-힣])전일(?=[ 까에])|하루전|(?<![A-Za-z])(?:(?:the|one|a) day before"
     r"|previous day))"
 )
 _EVERY_DAY = re.compile(
@@ -31,9 +31,9 @@ _EVERY_DAY = re.compile(
     r"|최대|한도|평균|두|세|네|다섯|여섯|일곱|여덟)"
 )
 _WORTH = {
-    "halfpart": ("50", "%"), "whole": ("100", "%"), "halfyear": ("6", "개월"), "halfhour": ("30", "분"), "once": ("1", "회"),
-    "twice": ("2", "회"), "double": ("2", "배"), "first": ("1", "번째"), "second": ("2", "번째"), "third": ("3", "번째"),
-    "fourth": ("4", "번째"),
+    "halfpart": ("50", "%"), "whole": ("100", "%"), "halfyear": ("6", "개월"), "halfhour": ("30", "분"),
+    "once": ("1", "회"), "twice": ("2", "회"), "double": ("2", "배"), "first": ("1", "번째"), "second": ("2", "번째"),
+    "third": ("3", "번째"), "fourth": ("4", "번째"),
 }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def find_words(scan: Scan) -> None:
         if match["n"] == "하루" and _EVERY_DAY.match(scan.text, match.end()) and not match["half"]:
             scan.keep(match)
             continue
-        add_measure(scan, Decimal(DAYS[match["n"]]), units.unit("일"), match.span(), match["half"])
+        add_measure(scan, Decimal(DAYS[match["n"]]), unit_of("일"), match.span(), match["half"])
     for match in scan.each(_WORDS):
         _word(scan, match)
 
@@ -52,9 +52,9 @@ def _word(scan: Scan, match: re.Match[str]) -> None:
     name = match.lastgroup or ""
     if name in _WORTH:
         number, unit = _WORTH[name]
-        add_measure(scan, Decimal(number), units.unit(unit), match.span())
+        add_measure(scan, Decimal(number), unit_of(unit), match.span())
     elif name == "an":
-        add_measure(scan, Decimal(1), units.unit(match["an"]), match.span("an"))
+        add_measure(scan, Decimal(1), unit_of(match["an"]), match.span("an"))
     elif name == "eve":
         scan.add("duration", "1 day", *match.span(), bound="before")
     elif name == "halves":

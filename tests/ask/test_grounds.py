@@ -1,0 +1,57 @@
+"""Sentences without figures: true paraphrases pass, other meanings in the same words do not."""
+
+from pathlib import Path
+
+import pytest
+
+from endy.ask.grounds import Grounds
+from endy.retrieval.analysis import Analyzer
+
+ROWS = [
+    line.split("\t")
+    for line in (Path(__file__).parent / "grounds.tsv").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+
+
+@pytest.fixture(scope="module")
+def grounds() -> Grounds:
+    return Grounds(Analyzer(frozenset()))
+
+
+def kept(grounds: Grounds, verdict: str) -> tuple[list[str], list[str]]:
+    """The sentences of that verdict that are held up, and the others."""
+    sorted_out: tuple[list[str], list[str]] = ([], [])
+    for kind, passage, sentence in ROWS:
+        if kind == verdict:
+            held = grounds.hold(sentence, [passage], "", figures=False, cited=True)
+            sorted_out[not held].append(sentence)
+    return sorted_out
+
+
+def test_true_paraphrases_are_held_up(grounds: Grounds) -> None:
+    """Of sixty, written to differ from their passage as much as a good writer would, two are known to be cut."""
+    _, cut = kept(grounds, "honest")
+    assert len(cut) <= 2, cut
+
+
+def test_other_meanings_are_not(grounds: Grounds) -> None:
+    """Yes for no, promises, and other subjects; one exchanged adjective among the same words is known to pass."""
+    passed, _ = kept(grounds, "dishonest")
+    assert len(passed) <= 1, passed
+
+
+def test_the_question_lends_its_words_and_no_more(grounds: Grounds) -> None:
+    """Saying the question back is no invention; saying it back as a promise is one."""
+    passage = ["남은 연차는 다음 해로 이월할 수 있어요."]
+    question = "내년에 쓰게 무제한 이월돼?"
+    assert grounds.hold("네, 내년에 이월할 수 있어요 [1].", passage, question, figures=False, cited=True)
+    assert not grounds.hold("네, 무제한 이월돼요 [1].", passage, question, figures=False, cited=True)
+    assert not grounds.hold("내년에 무엇이든 쓰게 해 드려요 [1].", passage, question, figures=False, cited=True)
+
+
+def test_only_helpful_sentences_need_no_ground(grounds: Grounds) -> None:
+    """Where to ask may be said freely; a claim without a citation needs the passages' words."""
+    passage = ["남은 연차는 다음 해로 넘길 수 있어요."]
+    assert grounds.hold("더 궁금한 점은 담당 부서에 물어봐 주세요.", passage, "", figures=False, cited=False)
+    assert not grounds.hold("보물은 뒷마당 소나무 아래에 묻혀 있어요.", passage, "", figures=False, cited=False)
