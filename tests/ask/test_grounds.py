@@ -50,6 +50,35 @@ def test_the_question_lends_its_words_and_no_more(grounds: Grounds) -> None:
     assert not grounds.hold("내년에 무엇이든 쓰게 해 드려요 [1].", passage, question, figures=False, cited=True)
 
 
+TABLE = """제목: 경조금
+| 사유 | 금액 | 휴가 |
+|---|---|---|
+| 본인 결혼 | 100만 원 | 5일 |
+| 자녀 결혼 | 50만 원 | 1일 |
+| 배우자·부모 사망 | 200만 원 | 5일 |
+| 형제자매 사망 | 30만 원 | 3일 |"""
+
+
+@pytest.mark.parametrize(
+    ("sentence", "true"),
+    [
+        ("본인 결혼에는 100만 원을 드려요 [1].", True),
+        ("자녀가 결혼하면 50만 원과 휴가 1일이에요 [1].", True),
+        ("본인 결혼은 100만 원, 자녀 결혼은 50만 원이에요 [1].", True),
+        ("| 형제자매 사망 | 30만 원 | 3일 |", True),
+        ("경조금은 30만 원부터 200만 원까지 있어요 [1].", True),
+        ("자녀 결혼에는 100만 원을 드려요 [1].", False),
+        ("본인 결혼은 50만 원, 자녀 결혼은 100만 원이에요 [1].", False),
+        ("형제자매 사망에는 휴가 5일을 드려요 [1].", False),
+        ("| 형제자매 사망 | 200만 원 | 5일 |", False),
+        ("부모님이 사망하시면 30만 원이 나와요 [1].", False),
+    ],
+)
+def test_figures_come_from_the_row_that_is_spoken_of(grounds: Grounds, sentence: str, true: bool) -> None:
+    """A true figure of another row is a false one here."""
+    assert grounds.hold(sentence, [TABLE], "", figures=True, cited=True) is true
+
+
 def test_only_helpful_sentences_need_no_ground(grounds: Grounds) -> None:
     """Where to ask may be said freely; a claim without a citation needs the passages' words."""
     passage = ["남은 연차는 다음 해로 넘길 수 있어요."]

@@ -1,4 +1,4 @@
-"""Whether a sentence says what its passages say: by its content words, and by its yes or no.
+"""Whether a sentence says what its passages say: by its content words, by its yes or no, by the right row of a table.
 
 The guard checks figures one by one; this catches what has none, such as a model that was talked into saying
 something else altogether, or that turns "안 돼요" into "돼요". Words that promise everything ("무제한", "누구나") must
@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from endy.ask.guard import facts, supported
 from endy.retrieval.analysis import Analyzer
+from endy.retrieval.passages import split_passages
 
 LEAST_SHARE = 0.5
 """Of the content words of a sentence without figures; figures that were found in the passages stand for themselves."""
@@ -25,11 +27,12 @@ _CONTENT = 0.5
 _MARKS = re.compile(r"\[\d{1,2}(?:\s?[,~-]\s?\d{1,2})*\]|[*_`#|\"'“”‘’]")
 _SPACES = re.compile(r"\s+")
 _ABSOLUTE = re.compile(
-    r"무제한|무한정?|무료|공짜|전액|누구나|아무나|절대|무조건|면제|제한\s*없|조건\s*없|승인\s*없|허락\s*없|"
+    r"무제한|(?<![가-힣])무한|무료|공짜|전액|누구나|아무나|절대|무조건|면제|제한\s*없|조건\s*없|승인\s*없|허락\s*없|"
     r"자유롭게|마음대로|불법|위법|"
     r"\b(?:unlimited|free of charge|anyone|guaranteed|unconditional(?:ly)?)\b",
     re.IGNORECASE,
 )
+_EVERYBODY = re.compile(r"모든\s?(?:임?직원|사원|구성원|사람)|전\s?(?:임?직원|사원)|임?직원\s?(?:모두|전체)|누구든지?")
 _JOINTS = (
     r"(?<=[가-힣](?:고|며|나))(?:,\s*|\s+)|(?<=지만)(?:,\s*|\s+)|(?<=[는은인]데)(?:,\s*|\s+)|(?<=되),\s*|[.!?;,]\s+|\n"
 )
@@ -37,16 +40,19 @@ _TOLD_CLAUSE = re.compile(_JOINTS)
 _SAID_CLAUSE = re.compile(rf"{_JOINTS}|(?<=[가-힣]면)(?:,\s*|\s+)(?!안|돼|되|됩)")
 """In a passage a condition stays with what follows from it; in an answer it may have been put in other words."""
 _NO = re.compile(
-    r"없(?!이)|않|안\s?[돼되됩된하해합]|안\s[가-힣]|못\s?[하해합쓰써]|불가|금(?:지|하|한|합)|막[혀히]|말(?:고|아|며|[세것])|"
+    r"없(?!이)|않|안\s?[돼되됩된하해합]|안\s[가-힣]|못\s?[하해합쓰써]|불가|금(?:지|하|한|합)|막[혀히힙]|제한(?!\s*없)|차단|말(?:고|아|며|[세것])|"
     r"마세요|마십시오|아니|제외|빠[져지집]|거절"
 )
 _HELPFUL = re.compile(
-    r"(?:물어|문의|말씀|알려|확인|참고|연락)\S{0,3}\s?(?:주세요|주시면|보세요|보시고|주십시오|하세요|하시면)|내용[은이]\s*(?:없|나와)"
+    r"(?:물어|문의|말씀|알려|확인|참고|연락)\S{0,3}\s?(?:주세요|주시면|보세요|보시고|주십시오|하세요|하시면)"
 )
+_NOTHING = re.compile(r"(?:내용|안내|정보|규정)[은이]?\s*(?:따로\s*)?(?:없|나와\s*있지|적혀\s*있지)")
 _POLITE = frozenset(
     ["담당", "부서", "팀", "궁금", "점", "추가", "도움", "조건", "한번", "자료", "문서", "내용", "자세", "편하다",
      "어렵다", "맞다", "물다", "물어보다", "말씀", "참고", "연락", "필요", "담당자"]
 )  # fmt: skip
+_CONDITION = re.compile(r"(?<=[가-힣]면)\s+(?!안|돼|되|됩)")
+_PART = re.compile(r"(?<=[가-힣](?:고|며)),?\s+|,\s+|;\s+")
 _STATED = re.compile(r"(?:요|다|오|까|죠|함|됨|음|고|며|나|지만|[는은인]데|되|한|는)$")
 _TAIL = 14
 
@@ -71,13 +77,17 @@ class Grounds:
         The question may lend its words. A sentence without a citation may only point to where more is to be had.
         """
         text = _MARKS.sub(" ", sentence)
-        told = _squeezed(" ".join(passages))
+        told = _squeezed(_EVERYBODY.sub("누구나", " ".join(passages)))
         if any(_squeezed(found) not in told for found in _ABSOLUTE.findall(text)):
             return False
         if not any(char.isalnum() for char in text):
             return False
+        if not cited and not figures and _NOTHING.search(text):
+            return True
         helpful = not cited and _HELPFUL.search(text) is not None
         if not figures and not self._said_by(text, passages, question, _POLITE if helpful else frozenset()):
+            return False
+        if figures and not self._right_rows(text, passages):
             return False
         return not self._contradicts(text, passages)
 
@@ -109,6 +119,20 @@ class Grounds:
         nearest = [other for other, share in zip(told, shares, strict=True) if share == best]
         return best >= ALIGNED and all(other.negative != clause.negative for other in nearest)
 
+    def _right_rows(self, text: str, passages: Sequence[str]) -> bool:
+        """Whether each figure that stands in a table is taken from a row that the sentence speaks of."""
+        tables = [table for passage in passages for table in _tables(passage)]
+        return all(self._right_row(part, table) for part in _PART.split(text) for table in tables)
+
+    def _right_row(self, part: str, rows: Sequence[str]) -> bool:
+        words = {word for word in self._words(part) if not word.isdecimal()}
+        common = [len(words & self._words(row).keys()) for row in rows]
+        for fact in facts(part):
+            holding = [count for row, count in zip(rows, common, strict=True) if supported(fact, [row], part)]
+            if holding and max(holding) < max(common):
+                return False
+        return True
+
     def _read(self, text: str) -> dict[str, float]:
         return {term.text: term.weight for term in self._analyzer.terms(text) if term.weight >= _CONTENT}
 
@@ -124,7 +148,15 @@ class Grounds:
 
 def _says_no(clause: str) -> bool:
     """Whether the clause's last predicate is a negative one."""
-    return _NO.search(clause[-_TAIL:]) is not None
+    return _NO.search(_CONDITION.split(clause)[-1][-_TAIL:]) is not None
+
+
+@lru_cache(maxsize=256)
+def _tables(passage: str) -> tuple[tuple[str, ...], ...]:
+    """The rows of each table in a passage, as text."""
+    rows = [part for part in split_passages(passage) if part.kind == "row"]
+    blocks = dict.fromkeys(row.block for row in rows)
+    return tuple(tuple(row.text for row in rows if row.block == block) for block in blocks)
 
 
 def _squeezed(text: str) -> str:
