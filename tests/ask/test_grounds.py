@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from endy.ask.grounds import Grounds
+from endy.ask.guard import facts
 from endy.retrieval.analysis import Analyzer
 
 ROWS = [
@@ -24,7 +25,7 @@ def kept(grounds: Grounds, verdict: str) -> tuple[list[str], list[str]]:
     sorted_out: tuple[list[str], list[str]] = ([], [])
     for kind, passage, sentence in ROWS:
         if kind == verdict:
-            held = grounds.hold(sentence, [passage], "", figures=False, cited=True)
+            held = grounds.hold(sentence, [passage], "", [], cited=True)
             sorted_out[not held].append(sentence)
     return sorted_out
 
@@ -45,9 +46,9 @@ def test_the_question_lends_its_words_and_no_more(grounds: Grounds) -> None:
     """Saying the question back is no invention; saying it back as a promise is one."""
     passage = ["남은 연차는 다음 해로 이월할 수 있어요."]
     question = "내년에 쓰게 무제한 이월돼?"
-    assert grounds.hold("네, 내년에 이월할 수 있어요 [1].", passage, question, figures=False, cited=True)
-    assert not grounds.hold("네, 무제한 이월돼요 [1].", passage, question, figures=False, cited=True)
-    assert not grounds.hold("내년에 무엇이든 쓰게 해 드려요 [1].", passage, question, figures=False, cited=True)
+    assert grounds.hold("네, 내년에 이월할 수 있어요 [1].", passage, question, [], cited=True)
+    assert not grounds.hold("네, 무제한 이월돼요 [1].", passage, question, [], cited=True)
+    assert not grounds.hold("내년에 무엇이든 쓰게 해 드려요 [1].", passage, question, [], cited=True)
 
 
 TABLE = """제목: 경조금
@@ -76,11 +77,20 @@ TABLE = """제목: 경조금
 )
 def test_figures_come_from_the_row_that_is_spoken_of(grounds: Grounds, sentence: str, true: bool) -> None:
     """A true figure of another row is a false one here."""
-    assert grounds.hold(sentence, [TABLE], "", figures=True, cited=True) is true
+    assert grounds.hold(sentence, [TABLE], "", facts(sentence), cited=True) is true
+
+
+def test_a_row_without_a_citation_must_stand_in_one_passage(grounds: Grounds) -> None:
+    """A figure from one source and words from another make no truth."""
+    sick = "제목: 병가\n앞의 10일은 임금을 100% 드려요."
+    row = "| 형제자매 사망 | 10일 |"
+    assert not grounds.hold(row, [TABLE, sick], "", facts(row), cited=False)
+    row = "| 형제자매 사망 | 3일 |"
+    assert grounds.hold(row, [TABLE, sick], "", facts(row), cited=False)
 
 
 def test_only_helpful_sentences_need_no_ground(grounds: Grounds) -> None:
     """Where to ask may be said freely; a claim without a citation needs the passages' words."""
     passage = ["남은 연차는 다음 해로 넘길 수 있어요."]
-    assert grounds.hold("더 궁금한 점은 담당 부서에 물어봐 주세요.", passage, "", figures=False, cited=False)
-    assert not grounds.hold("보물은 뒷마당 소나무 아래에 묻혀 있어요.", passage, "", figures=False, cited=False)
+    assert grounds.hold("더 궁금한 점은 담당 부서에 물어봐 주세요.", passage, "", [], cited=False)
+    assert not grounds.hold("보물은 뒷마당 소나무 아래에 묻혀 있어요.", passage, "", [], cited=False)

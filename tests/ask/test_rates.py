@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from endy.ask.grounds import Grounds
-from endy.ask.guard import Checked, SentenceGate
+from endy.ask.guard import Checked, Fact, SentenceGate
 from endy.retrieval.analysis import Analyzer
 from tests.ask.guard.corpus import passages, rows, sources
 from tests.ask.guard.liar import lies
@@ -26,11 +26,13 @@ def grounds() -> Grounds:
     return Grounds(Analyzer(frozenset()))
 
 
-def grounded(grounds: Grounds, given: Sequence[str], sentence: str, cited: Sequence[int], figures: bool) -> bool:
+def grounded(
+    grounds: Grounds, given: Sequence[str], sentence: str, cited: Sequence[int], figures: Sequence[Fact]
+) -> bool:
     if not re.search("[가-힣]", sentence):
         return bool(cited)
     texts = [given[number - 1] for number in cited if number <= len(given)] or list(given)
-    return grounds.hold(sentence, texts, "", figures=figures, cited=bool(cited))
+    return grounds.hold(sentence, texts, "", figures, cited=bool(cited))
 
 
 def checked(grounds: Grounds, answer: str, given: Sequence[str]) -> Checked:

@@ -51,6 +51,11 @@ class Scripted:
     def play(self, *scripts: Script) -> None:
         self.scripts = list(scripts)
 
+    def app(self) -> Starlette:
+        """The application that plays the scripts on every path."""
+        paths = ["/v1/chat/completions", "/{rest:path}"]
+        return Starlette(routes=[Route(path, self.answer, methods=["GET", "POST"]) for path in paths])
+
     def next_script(self) -> Script:
         return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
 
@@ -167,9 +172,9 @@ def endless(piece: str = "끝이 없어요 ") -> Script:
 def scripted_server() -> Iterator[Scripted]:
     """Run the server in a thread on a free port of the loopback address."""
     state = Scripted()
-    paths = ["/v1/chat/completions", "/{rest:path}"]
-    app = Starlette(routes=[Route(path, state.answer, methods=["GET", "POST"]) for path in paths])
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        state.app(), host="127.0.0.1", port=0, log_level="critical", lifespan="off", log_config=None
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from endy.ask.guard import facts, supported
+from endy.ask.guard import Fact, facts, supported
 from endy.retrieval.analysis import Analyzer
 from endy.retrieval.passages import split_passages
 
@@ -71,21 +71,39 @@ class Grounds:
         self._words = lru_cache(maxsize=1024)(self._read)
         self._told = lru_cache(maxsize=256)(self._cut)
 
-    def hold(self, sentence: str, passages: Sequence[str], question: str, *, figures: bool, cited: bool) -> bool:
-        """Whether the passages hold the sentence up; `figures` says that it has some, and that they were found there.
+    def hold(
+        self, sentence: str, passages: Sequence[str], question: str, figures: Sequence[Fact], *, cited: bool
+    ) -> bool:
+        """Whether the passages hold the sentence up; `figures` are its facts, all found in what it cites.
 
-        The question may lend its words. A sentence without a citation may only point to where more is to be had.
+        The question may lend its words. A sentence without a citation must stand in one passage, words and figures,
+        unless it only points to where more is to be had.
         """
         text = _MARKS.sub(" ", sentence)
-        told = _squeezed(_EVERYBODY.sub("누구나", " ".join(passages)))
-        if any(_squeezed(found) not in told for found in _ABSOLUTE.findall(text)):
-            return False
         if not any(char.isalnum() for char in text):
             return False
-        if not cited and not figures and _NOTHING.search(text):
+        if cited:
+            return self._held(text, passages, question, figures, frozenset() if not figures else None)
+        if not figures and _NOTHING.search(text):
             return True
-        helpful = not cited and _HELPFUL.search(text) is not None
-        if not figures and not self._said_by(text, passages, question, _POLITE if helpful else frozenset()):
+        free = _POLITE if _HELPFUL.search(text) else frozenset()
+        return any(
+            all(supported(figure, [passage], text) for figure in figures)
+            and self._held(text, [passage], question, figures, free)
+            for passage in passages
+            if passage
+        )
+
+    def _held(
+        self, text: str, passages: Sequence[str], question: str, figures: Sequence[Fact], free: frozenset[str] | None
+    ) -> bool:
+        """`free` words need no ground; None where the figures stand for the words."""
+        told = _squeezed(_EVERYBODY.sub("누구나", " ".join(passages)))
+        if _squeezed(text).rstrip(".!?") in told:
+            return True
+        if any(_squeezed(found) not in told for found in _ABSOLUTE.findall(text)):
+            return False
+        if free is not None and not self._said_by(text, passages, question, free):
             return False
         if figures and not self._right_rows(text, passages):
             return False

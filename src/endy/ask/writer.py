@@ -11,14 +11,15 @@ import structlog
 from endy.ask import wording
 from endy.ask.context import Context, gather, may_leave
 from endy.ask.grounds import Grounds
-from endy.ask.guard import Checked, SentenceGate
+from endy.ask.guard import Checked, Fact, SentenceGate
 from endy.ask.instructions import speaks_to_model
 from endy.llm import prompts
 from endy.llm.models import LanguageModel, LlmRequest, LlmUnavailable, Message, Usage
 from endy.llm.prompts import Prompt
 from endy.observability.metrics import Metrics
 from endy.retrieval.analysis import Analyzer
-from endy.retrieval.intent import Fact, asked
+from endy.retrieval.intent import Fact as AskedFact
+from endy.retrieval.intent import asked
 from endy.retrieval.search import SearchResult
 
 MAX_TOKENS = 700
@@ -38,7 +39,7 @@ _REFUSAL = re.compile(
     r"확인할 수 없|답할 수 없|not (?:found|mentioned|stated|covered|contain)|no (?:information|source)|"
     r"cannot (?:find|answer)|do(?:es)? not (?:say|mention|answer))"
 )
-_SHAPES: tuple[tuple[Fact, str], ...] = (
+_SHAPES: tuple[tuple[AskedFact, str], ...] = (
     ("steps", "steps"), ("amount", "amount"), ("ratio", "amount"), ("time", "when"), ("date", "when"),
     ("duration", "when"), ("place", "where"), ("contact", "who"), ("permission", "allowed"), ("count", "amount"),
 )  # fmt: skip
@@ -199,14 +200,14 @@ class _Draft:
         asked = " ".join((*self._task.turns, self._task.question))
         return SentenceGate(self._context.numbered(), asked, (self._prompt.parts["system"],), self._grounded)
 
-    def _grounded(self, sentence: str, cited: Sequence[int], figures: bool) -> bool:
+    def _grounded(self, sentence: str, cited: Sequence[int], figures: Sequence[Fact]) -> bool:
         """English words cannot be compared with Korean passages: in an English answer every sentence must cite."""
         if not _HANGUL.search(sentence):
             foreign = len(_WORDS.findall(sentence)) > 1
             return not foreign if self._korean else bool(cited)
         texts = self._context.numbered()
         passages = [texts[number - 1] for number in cited] or texts
-        return self._grounds.hold(sentence, passages, self._task.question, figures=figures, cited=bool(cited))
+        return self._grounds.hold(sentence, passages, self._task.question, figures, cited=bool(cited))
 
     def request(self, *more: Message) -> LlmRequest:
         messages = (Message("system", self._prompt.parts["system"]), Message("user", self._user(self._prompt)), *more)

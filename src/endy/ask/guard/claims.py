@@ -38,12 +38,12 @@ _SEPARATOR = re.compile(r"[,·/]|[와과] |또는|혹은| 및 |그리고| and | 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is wrong with a sentence, what it cites, and how many items it promises to list."""
+    """What is wrong with a sentence, what it cites, how many items it promises to list, and its facts."""
 
     findings: tuple[Finding, ...] = ()
     cited: tuple[int, ...] = ()
     own_list: int = 0
-    figures: bool = False
+    figures: tuple[Fact, ...] = ()
     dropped: bool = field(default=False)
 
 
@@ -76,7 +76,7 @@ class Judge:
         findings = [Finding(reason, sentence.strip(), detail, dropped=True) for reason, detail in wrong]
         if found and not cited and form not in ("heading", "rule"):
             findings.append(Finding("uncited", sentence.strip(), found[0].text, dropped=False))
-        return Verdict(tuple(findings), tuple(cited), own_list or 0, bool(found), bool(wrong))
+        return Verdict(tuple(findings), tuple(cited), own_list or 0, tuple(found), bool(wrong))
 
     def _forbidden(self, sentence: str) -> list[tuple[Reason, str]]:
         image, html = _IMAGE.search(sentence), _HTML.search(_seen(sentence))

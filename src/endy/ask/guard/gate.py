@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from endy.ask.guard.claims import Judge, Verdict
 from endy.ask.guard.layout import Layout
-from endy.ask.guard.models import Checked, Finding
+from endy.ask.guard.models import Checked, Fact, Finding
 from endy.ask.guard.sentences import Cutter, Piece
 
-Grounded = Callable[[str, Sequence[int], bool], bool]
-"""Of a sentence, the passages that it cites, and whether it has figures (which were found there): is it held up?"""
+Grounded = Callable[[str, Sequence[int], Sequence[Fact]], bool]
+"""Of a sentence, the passages that it cites, and its facts, each of which was found there: is it held up?"""
 
 
 class SentenceGate:
