@@ -51,10 +51,15 @@ def saying(says: Says, *, before: float = 0.0, between: float = 0.0) -> Script:
 
 
 def faithful(prompted: Prompted) -> str:
-    """Every sentence of the best source, cited."""
+    """Every line of the best source, its sentences cited; tables and lists as they are."""
     number = prompted.best
-    sentences = re.split(r"(?<=[.!?])\s+", prompted.body_of(number).strip())
-    return " ".join(f"{sentence.rstrip('.')} [{number}]." for sentence in sentences if sentence)
+
+    def cite(line: str) -> str:
+        if not line.strip() or line.lstrip().startswith(("|", "-", "1", "2", "3", "4", "5", "6", "7", "8", "9")):
+            return line
+        return " ".join(f"{sentence.rstrip('.')} [{number}]." for sentence in re.split(r"(?<=[.!?])[ ]+", line.strip()))
+
+    return "\n".join(map(cite, prompted.body_of(number).strip().splitlines()))
 
 
 def inventing(prompted: Prompted) -> str:
