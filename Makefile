@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := src
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench speed eval fit lock clean
+.PHONY: help install run test check bench speed streams eval fit lock clean
 
 help: ## 이 목록을 보여 줍니다
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ bench: $(VENV)/.bench ## 품질을 다른 방법과 나란히 잽니다
 
 speed: $(VENV)/.bench ## 속도와 메모리를 잽니다 (몇 분)
 	$(BIN)/python -m benchmarks.speed
+
+streams: $(VENV)/.bench ## 스트림 500개를 한꺼번에 열어 봅니다 (몇 분)
+	$(BIN)/python -m benchmarks.streams
 
 eval: install ## 예시 지식에 황금 질문을 모두 물어봅니다
 	$(BIN)/python -m endy eval benchmarks/golden/*.jsonl --docs knowledge/docs --faq knowledge/faq.json

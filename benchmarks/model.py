@@ -32,9 +32,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9009)
     parser.add_argument("--before", type=float, default=0.3, help="seconds before the first letters")
     parser.add_argument("--between", type=float, default=0.02, help="seconds between letters")
+    parser.add_argument("--piece", type=int, default=7, help="letters at a time")
     given = parser.parse_args()
     if given.character in SPOKEN:
-        script = saying(SPOKEN[given.character], before=given.before, between=given.between)
+        script = saying(SPOKEN[given.character], before=given.before, between=given.between, piece=given.piece)
     else:
         script = TROUBLED[given.character]()
     state = Scripted()

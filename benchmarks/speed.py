@@ -59,12 +59,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="duration of each rate measurement")
     options = parser.parse_args()
     table = Table("무엇", "값", title="속도와 크기")
-    questions = _questions()
+    questions = golden_questions()
     with TemporaryDirectory() as folder:
-        with _endy(Path(folder)) as server:
+        with endy(Path(folder)) as server:
             table.add_row("첫 시작에서 준비까지", f"{server.ready_after:.1f} s")
-            _until_embedded(server)
-        with _endy(Path(folder)) as server:
+            until_embedded(server)
+        with endy(Path(folder)) as server:
             table.add_row("벡터가 있을 때 준비까지", f"{server.ready_after:.1f} s")
             asked, embedded = _latencies(server, questions[:300])
             p95, alone = (float(np.percentile(times, 95)) * 1000 for times in (asked, embedded))
@@ -73,9 +73,9 @@ def main() -> None:
                 _ask(server, question)
             table.add_row(f"다른 질문 {options.questions}개 뒤 메모리", f"{server.resident_mib:.0f} MiB")
             cached = asyncio.run(_rate(server.port, questions[:1], options.seconds))
-        with _endy(Path(folder), EMBEDDINGS="none") as server:
+        with endy(Path(folder), EMBEDDINGS="none") as server:
             by_words = asyncio.run(_rate(server.port, list(_many(questions, 1000)), options.seconds))
-        with _serving([sys.executable, "-c", BARE], {}) as bare:
+        with serving([sys.executable, "-c", BARE], {}) as bare:
             most = asyncio.run(_rate(bare.port, questions[:1], options.seconds))
     table.add_row("빈 FastAPI 끝점", f"{most:.0f} 건/s")
     table.add_row("캐시된 답 / 빈 끝점", f"{cached:.0f} 건/s = {cached / most:.2f}")
@@ -83,7 +83,7 @@ def main() -> None:
     Console(width=100).print(table)
 
 
-def _questions() -> list[str]:
+def golden_questions() -> list[str]:
     paths = sorted((ROOT / "benchmarks/golden").glob("*.jsonl"))
     return list(dict.fromkeys(question.question for path in paths for question in load_questions(path)))
 
@@ -95,7 +95,8 @@ def _many(questions: Sequence[str], count: int) -> Iterator[str]:
 
 
 @contextmanager
-def _endy(folder: Path, **environment: str) -> Iterator[Server]:
+def endy(folder: Path, **environment: str) -> Iterator[Server]:
+    """Endy over the sample knowledge, in a process of its own, with its data in the folder."""
     settings = {
         "DATABASE_URL": f"sqlite:///{folder}/endy.db",
         "LOG_FILE": f"{folder}/endy.log",
@@ -104,12 +105,13 @@ def _endy(folder: Path, **environment: str) -> Iterator[Server]:
         "RATE_LIMIT_PER_HOUR": "1000000",
         **environment,
     }
-    with _serving([sys.executable, "-m", "endy", "serve", "--port"], settings) as server:
+    with serving([sys.executable, "-m", "endy", "serve", "--port"], settings) as server:
         yield server
 
 
 @contextmanager
-def _serving(command: Sequence[str], settings: dict[str, str]) -> Iterator[Server]:
+def serving(command: Sequence[str], settings: dict[str, str]) -> Iterator[Server]:
+    """The command with a free port behind it, as soon as it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -133,7 +135,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _until_embedded(server: Server) -> None:
+def until_embedded(server: Server) -> None:
     """Wait until the server has gone quiet: the rest of a first start's vectors is made while it serves."""
     while True:
         before = _cpu_seconds(server)

@@ -39,12 +39,12 @@ class Prompted:
 Says = Callable[[Prompted], str]
 
 
-def saying(says: Says, *, before: float = 0.0, between: float = 0.0) -> Script:
+def saying(says: Says, *, before: float = 0.0, between: float = 0.0, piece: int = _PIECE) -> Script:
     """Streams what `says` makes of the prompt, a few letters at a time."""
 
     async def script(request: Request, body: dict[str, Any]) -> Response:
         text = says(Prompted(body))
-        pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+        pieces = [text[start : start + piece] for start in range(0, len(text), piece)]
         return await honest(pieces, before=before, between=between)(request, body)
 
     return script

@@ -60,6 +60,8 @@ class Scripted:
         return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
 
     async def answer(self, request: Request) -> Response:
+        if request.method == "GET":
+            return JSONResponse({"object": "list", "data": []})
         body = await request.json()
         client = request.client
         assert client is not None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import structlog
 from openai import APIStatusError, AsyncOpenAI, AsyncStream
-from openai.types.chat import ChatCompletionChunk
 
 from endy.llm.breaker import Breaker, BreakerRules
 from endy.llm.call import Call, now
@@ -97,7 +96,7 @@ class Attempts:
             raise
         return reading
 
-    async def _send(self, lane: _Lane, call: Call, limit: float) -> AsyncStream[ChatCompletionChunk]:
+    async def _send(self, lane: _Lane, call: Call, limit: float) -> AsyncStream[object]:
         try:
             async with asyncio.timeout_at(limit):
                 return await self._ask(lane, call)
@@ -111,7 +110,7 @@ class Attempts:
             fault = fault_of(error)
         raise fault
 
-    async def _ask(self, lane: _Lane, call: Call) -> AsyncStream[ChatCompletionChunk]:
+    async def _ask(self, lane: _Lane, call: Call) -> AsyncStream[object]:
         """One request, and another one for each parameter that the model turns out not to know."""
         while True:
             try:

@@ -1,14 +1,10 @@
 """The parameters that one model takes: learned from its refusals, since no server says so beforehand."""
 
-from typing import TypeVar
-
-from openai import APIStatusError, AsyncOpenAI, AsyncStream, Omit, omit
-from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+from openai import APIStatusError, AsyncOpenAI, AsyncStream
 
 from endy.llm.faults import refused_parameter
-from endy.llm.models import LlmRequest, Message
+from endy.llm.models import LlmRequest
 
-_T = TypeVar("_T")
 _OPTIONAL = ("max_tokens", "temperature", "stream_options")
 
 
@@ -26,26 +22,20 @@ class Dialect:
             self._refused.add(name)
         return name is not None
 
-    async def send(self, sdk: AsyncOpenAI, request: LlmRequest) -> AsyncStream[ChatCompletionChunk]:
-        """Make the call; comes back with the response's headers."""
-        renamed = "max_tokens" in self._refused
-        return await sdk.chat.completions.create(
-            model=self._model,
-            messages=[_parameter(message) for message in request.messages],
-            stream=True,
-            stream_options=self._unless_refused("stream_options", {"include_usage": True}),
-            temperature=self._unless_refused("temperature", request.temperature),
-            max_tokens=omit if renamed else request.max_tokens,
-            max_completion_tokens=request.max_tokens if renamed else omit,
+    async def send(self, sdk: AsyncOpenAI, request: LlmRequest) -> AsyncStream[object]:
+        """Make the call; comes back with the response's headers, its chunks are plain JSON.
+
+        The SDK's own chunk objects take twenty times as long to make, which at hundreds of streams is a whole core.
+        """
+        limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
+        optional = {"stream_options": {"include_usage": True}, "temperature": request.temperature}
+        body = {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "stream": True,
+            limit: request.max_tokens,
+            **{name: value for name, value in optional.items() if name not in self._refused},
+        }
+        return await sdk.post(
+            "/chat/completions", body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
         )
-
-    def _unless_refused(self, name: str, value: _T) -> _T | Omit:
-        return omit if name in self._refused else value
-
-
-def _parameter(message: Message) -> ChatCompletionMessageParam:
-    if message.role == "system":
-        return {"role": "system", "content": message.content}
-    if message.role == "assistant":
-        return {"role": "assistant", "content": message.content}
-    return {"role": "user", "content": message.content}

@@ -1,10 +1,10 @@
 """One HTTP stream of chunks, made into pieces of text and an honest end."""
 
 import asyncio
+from typing import Any
 
 import anyio
 from openai import AsyncStream
-from openai.types.chat import ChatCompletionChunk
 
 from endy.llm.call import Call
 from endy.llm.faults import MALFORMED, SDK_ERRORS, Advice, Fault, fault_of
@@ -22,7 +22,7 @@ _NOT_OURS = Advice(elsewhere=False, counts=False)
 class Reading:
     """Reads one answer. After the last piece `finish_reason` and `reported` (tokens in and out) are final."""
 
-    def __init__(self, chunks: AsyncStream[ChatCompletionChunk], model: str, max_tokens: int) -> None:
+    def __init__(self, chunks: AsyncStream[object], model: str, max_tokens: int) -> None:
         self.model = model
         self.first = ""
         self.finish_reason: str | None = None
@@ -55,7 +55,7 @@ class Reading:
         with anyio.move_on_after(1, shield=True):
             await self._chunks.close()
 
-    async def _next(self, limit: float, deadline: float) -> ChatCompletionChunk | None:
+    async def _next(self, limit: float, deadline: float) -> dict[str, Any] | None:
         try:
             async with asyncio.timeout_at(limit):
                 chunk = await anext(self._chunks, None)
@@ -64,7 +64,7 @@ class Reading:
         except (*SDK_ERRORS, *MALFORMED) as error:
             fault = fault_of(error)
         else:
-            if chunk is None or isinstance(chunk, ChatCompletionChunk):
+            if chunk is None or isinstance(chunk, dict):
                 return chunk
             fault = Fault("garbage", "not a chunk")
         # What goes wrong after the last word takes nothing from the answer.
@@ -78,7 +78,7 @@ class Reading:
     def _in_the_middle(self, fault: Fault) -> Fault:
         return Fault("cut", fault.detail) if self.written and fault.reason in ("down", "limited") else fault
 
-    def _take(self, chunk: ChatCompletionChunk) -> str:
+    def _take(self, chunk: dict[str, Any]) -> str:
         try:
             text, size = self._read(chunk)
         except MALFORMED:
@@ -91,23 +91,23 @@ class Reading:
             raise Fault("garbage", "endless")
         return text
 
-    def _read(self, chunk: ChatCompletionChunk) -> tuple[str, int]:
-        if chunk.usage is not None:
-            self.reported = _tokens(chunk.usage.prompt_tokens, chunk.usage.completion_tokens) or self.reported
+    def _read(self, chunk: dict[str, Any]) -> tuple[str, int]:
+        if (usage := chunk.get("usage")) is not None:
+            self.reported = _tokens(usage.get("prompt_tokens"), usage.get("completion_tokens")) or self.reported
         self._thinking = False
-        if not chunk.choices:
+        if not chunk.get("choices"):
             return "", 0
-        choice = chunk.choices[0]
-        if choice.finish_reason is not None:
-            self.finish_reason = str(choice.finish_reason)
+        choice = chunk["choices"][0]
+        if choice.get("finish_reason") is not None:
+            self.finish_reason = str(choice["finish_reason"])
         # The last chunk of some servers has no delta at all.
-        delta = choice.delta
-        raw = (delta.content if delta else None) or ""
+        delta = choice.get("delta") or {}
+        raw = delta.get("content") or ""
         if not isinstance(raw, str):
             raise TypeError
-        self._refused = self._refused or bool(delta and delta.refusal)
+        self._refused = self._refused or bool(delta.get("refusal"))
         text = self._thoughts.feed(raw)
-        thought = _thought(delta.model_extra) if delta else ""
+        thought = _thought(delta)
         self._thinking = bool(thought or raw) and not text
         return text, len(raw) + len(thought)
 
@@ -128,9 +128,9 @@ class Reading:
         return None
 
 
-def _thought(extra: dict[str, object] | None) -> str:
+def _thought(delta: dict[str, Any]) -> str:
     """Reasoning text, which vLLM, llama.cpp and Ollama send beside the content."""
-    found = (extra or {}).get("reasoning_content") or (extra or {}).get("reasoning")
+    found = delta.get("reasoning_content") or delta.get("reasoning")
     return found if isinstance(found, str) else ""
 
 
