@@ -133,7 +133,7 @@ def _pauses(retries: int) -> Iterator[float | None]:
 async def _waited(pause: float, fault: Fault, call: Call) -> bool:
     """Whether to try once more, after the pause that the server asks for or our own."""
     asked = fault.advice.retry_after
-    seconds = pause * random.uniform(0.5, 1.0) if asked is None else asked  # noqa: S311  no secret hangs on it
+    seconds = pause * random.uniform(0.5, 1.0) if asked is None else asked  # noqa: S311  no secret hangs on it  # nosec B311
     # A longer wait than for a first token is no use to whoever asked.
     if not fault.advice.again or seconds > call.patience.first_token or now() + seconds >= call.deadline:
         return False
