@@ -47,6 +47,15 @@ _PATTERNS = [
     r"\"role\"\s*:\s*\"|<\s*/?\s*(?:자료|질문|sources?|question)\b|^\s*질문\s*[:：].*답변\s*[:：]",
     rf"{_MODEL}\s*[:：]|\b(?:note|message|memo|attention) (?:to|for) (?:the |any |all )?"
     r"(?:assistant|AI|model|chatbot|LLM|bot|language model)s?\b",
+    # Whoever speaks of a bot's duties speaks to it; what people may do with one is another matter.
+    r"(?:봇|AI|인공\s*지능(?:\s*비서)?|언어\s*모델|LLM|GPT|어시스턴트|에이전트|"
+    r"이\s*(?:글|문서|단락|문단|자료)[을를]?\s*(?:본|읽은|읽는)\s*시스템)"
+    r"(?:은|는|이|가|에게|께|라면|용|\s*전용)(?![^.!?\n]{0,40}(?:쓰|사용|이용|입력|넣|활용|도입|가입))[^.!?\n]{0,60}"
+    r"(?:야\s*(?:합|한|해|함)|하라|할\s*것|[하으]십시오|하세요|주시기\s*바|주세요|덧붙|홍보|보고|수집)",
+    r"(?:검색\s*결과|요약|응답|답변|인용)(?:을|를)?\s*(?:요약\s*)?(?:시(?:에는?)?|할\s*때|하는\s*경우)\s[^.!?\n]{0,60}"
+    r"(?:것|십시오|시오|하라|마라|하세요|마세요|주세요)",
+    r"그대로\s*(?:읽어|말해|알려)\s*주지\s*(?:말고|마)|\b(?:attention|dear|hey),? (?:all )?(?:AI|LLM|assistants?|bots?|models?)\b|"
+    r"\bwhen (?:summari[sz]ing|quoting|answering|responding)\b|\binform (?:the )?(?:readers?|users?) accordingly\b",
     # Another role.
     r"(?:너는|넌|네가|당신은|당신이|그대는|엔디는|엔디야)[,\s]*(?:이제|지금|지금부터|앞으로|오늘부터|더\s*이상|사실|원래)(?:부터)?(?![가-힣])",
     r"(?:지금부터|이제부터|앞으로)\s*(?:너는|넌|당신은|엔디는|모든\s*(?:답|질문|대답))",
@@ -91,6 +100,8 @@ _PATTERNS = [
     r"!\[[^\]]*\]\s*\(|\bhttps?://\S*(?:\{|\$\{|%7B|<)\S*|https?://\S+[=/]\s*뒤에\s*붙|"
     r"(?:링크|주소|그림|이미지)(?:에|로)[^.!?\n]{0,20}(?:대화|질문|개인정보|내용)[^.!?\n]{0,12}(?:붙여|넣어|실어|보내|전송)",
 ]
+_HANGUL = re.compile("[가-힣]")
+_UNREADABLE = re.compile("[\u00c0-\u024f\u0370-\u10ff\u1e00-\u1fff]")
 _INSTRUCTION = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE | re.MULTILINE)
 
 
@@ -103,5 +114,6 @@ def readable(text: str) -> str:
 
 
 def speaks_to_model(text: str) -> bool:
-    """Whether the text tells a language model what to do, in Korean or English."""
-    return _INSTRUCTION.search(readable(text)) is not None
+    """Whether the text tells a language model what to do, in Korean or English; other languages always might."""
+    seen = readable(text)
+    return _INSTRUCTION.search(seen) is not None or (_UNREADABLE.search(seen) is not None and not _HANGUL.search(seen))
