@@ -1,6 +1,7 @@
 """Orders in documents and in questions: no model, however obedient, gets them to the reader."""
 
 import re
+import time
 from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
@@ -148,3 +149,20 @@ def test_ordinary_sentences_are_no_orders() -> None:
     lines = [line for path in folder.glob("*.md") for line in path.read_text(encoding="utf-8").splitlines()]
     assert len(lines) > 1000
     assert not [line for line in lines if speaks_to_model(line)]
+
+
+@pytest.mark.parametrize(
+    "part", ["답변 ", "AI는 ", "https://x", '"가', "반드시 ", "이 글을 읽는 모델은 ", "ignore ", " "]
+)
+def test_time_grows_with_the_text(part: str) -> None:
+    """No text keeps the screen busy: four times as much takes about four times as long."""
+
+    def seconds(count: int) -> float:
+        text = part * count
+        started = time.perf_counter()
+        for _ in range(3):
+            speaks_to_model(text)
+        return time.perf_counter() - started
+
+    seconds(100)
+    assert seconds(4000) < 12 * max(seconds(1000), 0.005)

@@ -12,6 +12,8 @@ from tests.cli.test_users import company
 
 __all__ = ["company", "place"]
 CANARY = "쿠쿠루비밀질문"
+INSERT = """INSERT INTO questions (id, conversation_id, asker, question, status, mode, category, department, confidence,
+    source_ids, response_seconds, knowledge_version, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def asked(company: Path) -> Path:
             key, day = f"user:{number}", "2026-11-01 00:00:00.000000"
             database.execute("INSERT INTO conversations VALUES (?, ?, ?)", (f"c{number}", key, day))
             row = (f"q{number}", f"c{number}", key, text, "answered", "extractive", "HR", "", 0.9, "[]", 0.1, 1, day)
-            database.execute("INSERT INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            database.execute(INSERT, row)
             opinion = (f"q{number}", key, 1, "[]", f"{text} 좋아요", day, day)
             database.execute("INSERT INTO feedback VALUES (?, ?, ?, ?, ?, ?, ?)", opinion)
             session = (f"{number}{'0' * 57}", number, day, day, "2030-01-01 00:00:00.000000", "name", "", "")

@@ -55,7 +55,8 @@ _PATTERNS = [
     r"(?:야\s*(?:합|한|해|함)|하라|할\s*것|[하으]십시오|하세요|주시기\s*바|주세요|덧붙|홍보|보고|수집)",
     r"(?:검색\s*결과|요약|응답|답변|인용)(?:을|를)?\s*(?:요약\s*)?(?:시(?:에는?)?|할\s*때|하는\s*경우)\s[^.!?\n]{0,60}"
     r"(?:것|십시오|시오|하라|마라|하세요|마세요|주세요)",
-    r"그대로\s*(?:읽어|말해|알려)\s*주지\s*(?:말고|마)|\b(?:attention|dear|hey),? (?:all )?(?:AI|LLM|assistants?|bots?|models?)\b|"
+    r"그대로\s*(?:읽어|말해|알려)\s*주지\s*(?:말고|마)|"
+    r"\b(?:attention|dear|hey),? (?:all )?(?:AI|LLM|assistants?|bots?|models?)\b|"
     r"\bwhen (?:summari[sz]ing|quoting|answering|responding)\b|\binform (?:the )?(?:readers?|users?) accordingly\b",
     # Another role.
     r"(?:너는|넌|네가|당신은|당신이|그대는|엔디는|엔디야)[,\s]*(?:이제|지금|지금부터|앞으로|오늘부터|더\s*이상|사실|원래)(?:부터)?(?![가-힣])",
@@ -98,7 +99,7 @@ _PATTERNS = [
     r"[^.!?\n]{0,40}\b(?:system prompt|prompt|instructions|system message|hidden rules|initial rules|api[ _-]?keys?|"
     r"secrets?|environment variables?|everything above|text above|words above)\b",
     # Data that would leave with an image or a link.
-    r"!\[[^\]]*\]\s*\(|\bhttps?://\S*(?:\{|\$\{|%7B|<)\S*|https?://\S+[=/]\s*뒤에\s*붙|"
+    r"!\[[^\]]*\]\s*\(|\bhttps?://\S{0,200}(?:\{|\$\{|%7B|<)\S*|https?://\S{1,200}[=/]\s*뒤에\s*붙|"
     r"(?:링크|주소|그림|이미지)(?:에|로)[^.!?\n]{0,20}(?:대화|질문|개인정보|내용)[^.!?\n]{0,12}(?:붙여|넣어|실어|보내|전송)",
 ]
 _HANGUL = re.compile("[가-힣]")
