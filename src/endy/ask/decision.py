@@ -86,6 +86,8 @@ def signals(result: SearchResult) -> list[float]:
     scores = np.array([hit.score for hit in result.hits])
     odds = np.exp(scores - scores.max())
     feature = {name: float(value) for name, value in zip(FEATURES, top.features, strict=True)}
+    if dense is not None:
+        feature["dense_passage"] = float(dense.proven[evidence.candidates[row]])
     return [
         1.0,
         *(feature[name] for name in SIGNALS[1:7]),

@@ -120,29 +120,38 @@ class DenseEvidence:
     title: Scores
     passage: Scores
     nearest: Scores
-    """The cosine of each section's nearest passage, as it is."""
+    """The cosine of each section's nearest passage, as it is, generated questions left aside."""
+    proven: Scores
+    """The same as standard scores: what `passage` is without generated questions."""
     best_cosine: float
 
 
 def dense_evidence(
-    vector: Matrix, pieces: Matrix, offsets: NDArray[np.int64], known: NDArray[np.bool_]
+    vector: Matrix,
+    pieces: Matrix,
+    offsets: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    known: NDArray[np.bool_],
 ) -> DenseEvidence:
-    """`pieces` is (pieces, dimensions); section i owns rows offsets[i] to offsets[i + 1]."""
+    """`pieces` is (pieces, dimensions); section i owns rows offsets[i] to offsets[i + 1], questions from ends[i]."""
     cosines = pieces @ vector
     starts = offsets[:-1]
     whole, title = cosines[starts], cosines[starts + 1]
-    has_passages = offsets[1:] - starts > LEADING_PIECES
-    passage = whole.copy()
-    if has_passages.any():
-        bounds = np.empty(2 * len(starts), np.int64)
-        bounds[0::2] = np.minimum(starts + LEADING_PIECES, offsets[1:] - 1)
-        bounds[1::2] = np.minimum(offsets[1:], len(cosines) - 1)
-        passage = np.where(has_passages, np.maximum.reduceat(cosines, bounds)[0::2], whole)
-    last = cosines[starts[-1] + LEADING_PIECES :]
-    if len(last):
-        passage[-1] = last.max()
-    by_whole, by_title, by_passage = (standard(values, known) for values in (whole, title, passage))
-    return DenseEvidence(cosines, by_whole, by_title, by_passage, passage, float(whole.max()))
+    passage = _best(cosines, starts + LEADING_PIECES, offsets[1:], whole)
+    # A question that somebody thought up may find a section, but is no proof that the section answers.
+    nearest = _best(cosines, starts + LEADING_PIECES, ends, whole)
+    by_whole, by_title, by_passage, proven = (standard(values, known) for values in (whole, title, passage, nearest))
+    return DenseEvidence(cosines, by_whole, by_title, by_passage, nearest, proven, float(whole.max()))
+
+
+def _best(cosines: Scores, begins: NDArray[np.int64], ends: NDArray[np.int64], otherwise: Scores) -> Scores:
+    """The highest cosine from begins[i] to ends[i], shape (sections,); otherwise[i] where there is none between."""
+    padded = np.append(cosines, -np.inf).astype(np.float32)
+    bounds = np.empty(2 * len(begins), np.int64)
+    bounds[0::2] = np.minimum(begins, len(cosines))
+    bounds[1::2] = np.maximum(ends, bounds[0::2])
+    best = np.maximum.reduceat(padded, bounds)[0::2]
+    return np.asarray(np.where(ends > begins, best, otherwise), np.float32)
 
 
 def standard(values: Scores, known: NDArray[np.bool_]) -> Scores:

@@ -34,7 +34,7 @@ EACH = 8
 """Every channel brings its best; agreement leaves about CANDIDATES different ones."""
 
 QUESTION_WEIGHT = 0.5
-"""Of a word in generated questions, against 1 in the text itself."""
+"""Of a word in generated questions, against 1 in the text itself; with vectors they are found by meaning alone."""
 
 DENSE_PASSAGE = 6.0
 """Cosines of passages lie within about 0.1; lexical shares within 1."""
@@ -67,8 +67,10 @@ class SearchIndex:
         self.analyzer = analyzer
         self.version = version
         self.concepts = concepts
-        self.words = LexicalIndex([_word_fields(section, analyzer) for section in self.sections])
-        self.tokens = [_section_tokens(section, analyzer, self.words) for section in self.sections]
+        self._pieces, self.offsets, self._known = _stack(self.sections, vectors)
+        by_words = self._pieces is None
+        self.words = LexicalIndex([_word_fields(section, analyzer, by_words) for section in self.sections])
+        self.tokens = [_section_tokens(section, analyzer, self.words, by_words) for section in self.sections]
         self.grams = LexicalIndex([_gram_fields(section) for section in self.sections])
         self.senses = SenseIndex(
             [tokens.title for tokens in self.tokens],
@@ -79,7 +81,8 @@ class SearchIndex:
         self._all = np.ones(len(self.sections), bool)
         self.numbers = {section.id: number for number, section in enumerate(self.sections)}
         self._is_faq = np.array([section.kind == "faq" for section in self.sections], np.float32)
-        self._pieces, self.offsets, self._known = _stack(self.sections, vectors)
+        own = [LEADING_PIECES + min(len(tokens.passages), MAX_PASSAGES) for tokens in self.tokens]
+        self._ends = np.minimum(self.offsets[:-1] + np.array(own, np.int64), self.offsets[1:])
         if self._pieces is not None:
             self._whole = self._pieces[self.offsets[:-1]]
             self._titles = self._pieces[self.offsets[:-1] + 1]
@@ -94,7 +97,7 @@ class SearchIndex:
         grams = bigram_scores(query.text, self.grams)
         dense = None
         if self._pieces is not None and query.vector is not None:
-            dense = dense_evidence(query.vector, self._pieces, self.offsets, self._known)
+            dense = dense_evidence(query.vector, self._pieces, self.offsets, self._ends, self._known)
         coverage = words.coverage()
         concept = self._concept_columns(query)
         sense = self.senses.evidence([term.text for term in query.terms], words.rarity)
@@ -250,21 +253,22 @@ def content_words(terms: Sequence[Term]) -> list[str]:
     return [term.text for term in terms if not term.generic]
 
 
-def _section_tokens(section: Section, analyzer: Analyzer, words: LexicalIndex) -> SectionTokens:
+def _section_tokens(section: Section, analyzer: Analyzer, words: LexicalIndex, by_words: bool) -> SectionTokens:
     title = content_words(analyzer.terms(plain(section.title)))
     path = [word for heading in section.heading_path for word in analyzer.words(heading)]
     keywords = [word for keyword in section.keywords for word in analyzer.words(keyword)]
     passages = tuple(frozenset(analyzer.words(passage.text)) for passage in split_passages(section.text))
     terms = tuple(dict.fromkeys(title))
-    questions = tuple(frozenset(analyzer.words(question)) for question in section.questions)
+    questions = tuple(frozenset(analyzer.words(question)) for question in section.questions if by_words)
     named = frozenset([*title, *path, *keywords])
     return SectionTokens(named, terms, tuple(map(words.rarity, terms)), passages, questions)
 
 
-def _word_fields(section: Section, analyzer: Analyzer) -> dict[str, FieldText]:
+def _word_fields(section: Section, analyzer: Analyzer, by_words: bool) -> dict[str, FieldText]:
+    """The fields; generated questions are searched `by_words` only where there are no vectors to find them by."""
     path = [word for heading in section.heading_path[:-1] for word in analyzer.words(heading)]
     body = [word for passage in split_passages(section.text) for word in analyzer.words(passage.text)]
-    asked_words = [word for question in section.questions for word in analyzer.words(question)]
+    asked_words = [word for question in section.questions if by_words for word in analyzer.words(question)]
     return {
         "title": FieldText(analyzer.words(plain(section.title)), 2.0, 0.3),
         "questions": FieldText(asked_words, QUESTION_WEIGHT, 0.3),
