@@ -130,8 +130,9 @@ async def _first_sentences(server: Server, asked: list[str], *, delta: bool) -> 
 
 async def _first_pieces(model: Server, count: int) -> float:
     """The p95 in seconds until the model's own first sentence, asked without Endy."""
-    source = "<자료>\n<자료 1>\n제목: 연차\n연차는 열닷새예요. 더 있어요.\n</자료 1>\n</자료>"
-    messages = [{"role": "system", "content": "x"}, {"role": "user", "content": source}]
+    text = "연차는 열닷새예요. 신청은 사흘 전까지 해 주세요. " * 12
+    source = "\n".join(f"<자료 {number}>\n제목: 연차\n{text}\n</자료 {number}>" for number in range(1, 9))
+    messages = [{"role": "system", "content": text * 3}, {"role": "user", "content": f"<자료>\n{source}\n</자료>"}]
     times = []
     async with httpx.AsyncClient(base_url=model.url, timeout=60) as http:
         for _ in range(count):

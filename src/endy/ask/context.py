@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from endy.ask.extract import quote
 from endy.ask.instructions import readable, speaks_to_model
@@ -95,6 +96,7 @@ def _updated(section: Section) -> str:
     return f"시행일: {section.effective_from.isoformat()}" if section.effective_from else ""
 
 
+@lru_cache(maxsize=2000)
 def _cleaned(text: str) -> str:
     """Masked, visible, and without anything that could close the marks around it."""
     return mask(_TAG.sub("‹", readable(text)))

@@ -6,6 +6,7 @@ which lets nothing through that the sources do not say, holds whatever this one 
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _MODEL = (
     r"(?:AI|A\.I\.|인공\s*지능|챗\s*봇|어시스턴트|언어\s*모델|LLM|GPT|엔디|도우미|assistant|chatbot|language model)"
@@ -115,6 +116,7 @@ def readable(text: str) -> str:
     )
 
 
+@lru_cache(maxsize=20_000)
 def speaks_to_model(text: str) -> bool:
     """Whether the text tells a language model what to do, in Korean or English; other languages always might."""
     seen = readable(text)

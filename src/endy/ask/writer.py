@@ -1,7 +1,7 @@
 """Let a model write the answer from the sources, and let nothing of it out that the sources do not hold."""
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -30,6 +30,7 @@ MOST_DROPPED = 1 / 3
 """Of an answer that loses more of its sentences, what is left is no answer."""
 
 _MOST_FINDINGS = 5
+_PART = 40
 _MARKS = " \t\n*_`\"'[(#"
 _FOREIGN = 0.3
 _HANGUL = re.compile(r"[가-힣]")
@@ -134,8 +135,9 @@ class Writer:
         async with self._model.stream(draft.request()) as writing:
             try:
                 async for piece in writing:
-                    for sentence in gate.feed(opening.feed(piece)):
-                        yield sentence
+                    for part in _parts(opening.feed(piece)):
+                        for sentence in gate.feed(part):
+                            yield sentence
                     if opening.refused:
                         break
                 for sentence in [*gate.feed(opening.rest()), *gate.finish()]:
@@ -161,6 +163,11 @@ class Writer:
 def _shared_grounds() -> Grounds:
     """One for the process: it reads words as they are, whatever the company's own ones."""
     return Grounds(Analyzer(frozenset()))
+
+
+def _parts(piece: str) -> Iterator[str]:
+    """A long piece in parts, so that its first sentence need not wait for its last."""
+    return (piece[start : start + _PART] for start in range(0, len(piece), _PART))
 
 
 class _Opening:

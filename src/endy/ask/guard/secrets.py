@@ -1,7 +1,8 @@
 """Tell when an answer repeats what was meant for the model only."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 RUN = 24
 _TIGHT_RUN = 15
@@ -11,10 +12,9 @@ class Secrets:
     """Any 24 characters of a secret give it away, however they are spaced and marked, unless a passage has them."""
 
     def __init__(self, secrets: Sequence[str], sources: Sequence[str]) -> None:
-        known = set(_runs(map(_tight, sources), _TIGHT_RUN)) if secrets else set()
-        self._tight = set(_runs(map(_tight, secrets), _TIGHT_RUN)) - known
-        open_runs = set(_runs(map(_spaced, sources), RUN)) if secrets else set()
-        self._spaced = set(_runs(map(_spaced, secrets), RUN)) - open_runs
+        known = sources if secrets else ()
+        self._tight = _union(secrets, _tight_runs).difference(*map(_tight_runs, known))
+        self._spaced = _union(secrets, _spaced_runs).difference(*map(_spaced_runs, known))
         self._tail = ""
 
     def leak(self, sentence: str) -> str:
@@ -27,9 +27,18 @@ class Secrets:
         return found or next((run for run in _windows(_tight(text), _TIGHT_RUN) if run in self._tight), "")
 
 
-def _runs(texts: Iterable[str], size: int) -> Iterator[str]:
-    for text in texts:
-        yield from _windows(text, size)
+def _union(texts: Iterable[str], runs: Callable[[str], frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*map(runs, texts))
+
+
+@lru_cache(maxsize=256)
+def _tight_runs(text: str) -> frozenset[str]:
+    return frozenset(_windows(_tight(text), _TIGHT_RUN))
+
+
+@lru_cache(maxsize=256)
+def _spaced_runs(text: str) -> frozenset[str]:
+    return frozenset(_windows(_spaced(text), RUN))
 
 
 def _windows(text: str, size: int) -> Iterator[str]:
