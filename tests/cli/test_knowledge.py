@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.llm.characters import Prompted, saying
+from tests.llm.scripted import scripted_server
+
 DOCUMENT = "---\ncategory: HR\ndepartment: P&C팀\n---\n# 휴가 안내\n## 휴가\n### 연차\n연차는 15일이에요.\n"
 FAQ = {"id": 1, "category": "IT", "question": "메일이 안 와요", "main_answer": "다시 켜 보세요.", "department": "IT팀"}
 
@@ -108,3 +111,28 @@ def test_help_and_unknown_commands(place: Path) -> None:
     for name in ("sync", "list", "check"):
         assert name in shown.stdout
     assert endy(place, "knowledge", "snyc").returncode == 2
+
+
+def test_questions_are_written_once_and_shown_with_their_reasons(place: Path) -> None:
+    """What was kept, what was thrown away and why; without a model it says what to set, and nothing is lost."""
+
+    def write(_prompted: Prompted) -> str:
+        return "연차 며칠 줘?\n연차 99일 줘?"
+
+    with scripted_server() as server:
+        server.play(saying(write))
+        model = {"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": server.url, "LLM_RETRIES": "0"}
+        done = endy(place, "knowledge", "enrich", **model)
+        assert done.returncode == 0
+        assert "섹션 2개" in done.stdout
+        assert "섹션 0개" in endy(place, "knowledge", "enrich", **model).stdout
+        assert len(server.seen) == 2
+    shown = endy(place, "knowledge", "questions", "연차").stdout
+    assert "LLM이 만듦" in shown
+    assert "+ 연차 며칠 줘?" in shown
+    assert "- 연차 99일 줘? (자료에 없는 것을 말함)" in shown
+    (place / "docs" / "new.md").write_text(DOCUMENT.replace("연차", "병가"))
+    endy(place, "knowledge", "sync")
+    without = endy(place, "knowledge", "enrich")
+    assert without.returncode == 1
+    assert "OPENAI_API_KEY" in without.stderr

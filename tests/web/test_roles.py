@@ -20,6 +20,7 @@ from tests.web.conftest import PEOPLE, Client, sign_in
 
 OPEN, ASK, OWN = Permission.OPEN, Permission.ASK, Permission.OWN_ACCOUNT
 FEEDBACK, USERS, AUDIT = Permission.READ_FEEDBACK, Permission.MANAGE_USERS, Permission.READ_AUDIT
+KNOWLEDGE = Permission.READ_KNOWLEDGE
 
 TABLE: dict[tuple[str, str], Permission] = {
     ("GET", "/"): OPEN,
@@ -53,6 +54,7 @@ TABLE: dict[tuple[str, str], Permission] = {
     ("GET", "/api/feedback/detailed"): FEEDBACK,
     ("GET", "/api/feedback/negative"): FEEDBACK,
     ("GET", "/api/feedback/export"): FEEDBACK,
+    ("GET", "/api/admin/knowledge/generated-questions"): KNOWLEDGE,
     ("GET", "/api/admin/audit"): AUDIT,
     ("GET", "/api/admin/audit/export"): AUDIT,
     ("GET", "/api/admin/users"): USERS,
@@ -65,7 +67,7 @@ TABLE: dict[tuple[str, str], Permission] = {
 GRANTED = {
     "anonymous": {OPEN},
     "user": {OPEN, ASK, OWN},
-    "owner": {OPEN, ASK, OWN, FEEDBACK},
+    "owner": {OPEN, ASK, OWN, FEEDBACK, KNOWLEDGE},
     "admin": set(Permission),
 }
 FRAMEWORK = {"/openapi.json"}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -242,6 +243,18 @@ async def test_nothing_personal_goes_to_the_model(asking: Asking, model: Scripte
     assert "1234-5678" not in sent
     assert "[전화번호]" in sent
     assert "1234" not in answer["answer"]
+
+
+async def test_a_number_that_is_asked_for_is_quoted(asking: Asking, model: Scripted, tmp_path: Path) -> None:
+    """The model must not see it, so the section itself tells it to whoever may read it."""
+    help_desk = "# 안내\n## IT\n### 헬프데스크\n헬프데스크 전화는 02-0000-7119 이에요.\n"
+    (tmp_path / "docs" / "it.md").write_text(help_desk, encoding="utf-8")
+    async with asking() as http:
+        answer = await ask(http, "헬프데스크 전화번호 뭐야?")
+    assert answer["mode"] == "extractive"
+    assert "02-0000-7119" in answer["answer"]
+    assert answer["notice"] == ""
+    assert model.seen == []
 
 
 async def test_confidential_sections_stay_here(asking: Asking, model: Scripted) -> None:

@@ -16,6 +16,7 @@ class Permission(StrEnum):
     ASK = "ask"
     OWN_ACCOUNT = "own_account"
     READ_FEEDBACK = "read_feedback"
+    READ_KNOWLEDGE = "read_knowledge"
     MANAGE_USERS = "manage_users"
     READ_AUDIT = "read_audit"
 
@@ -23,7 +24,7 @@ class Permission(StrEnum):
 _EVERYONE = frozenset({Permission.OPEN, Permission.ASK, Permission.OWN_ACCOUNT})
 _GRANTED = {
     "user": _EVERYONE,
-    OWNER: _EVERYONE | {Permission.READ_FEEDBACK},
+    OWNER: _EVERYONE | {Permission.READ_FEEDBACK, Permission.READ_KNOWLEDGE},
     ADMIN: frozenset(Permission),
 }
 
@@ -48,5 +49,5 @@ def audiences_of(user: User | None) -> frozenset[str]:
 
 
 def owned_by(user: User) -> frozenset[str] | None:
-    """The categories and departments whose feedback somebody reads; None stands for all of them."""
+    """The categories and departments that somebody looks after; None stands for all of them."""
     return None if user.role == ADMIN else frozenset(user.owns)

@@ -18,6 +18,7 @@ from endy.llm import prompts
 from endy.llm.models import LanguageModel, LlmRequest, LlmUnavailable, Message, Usage
 from endy.llm.prompts import Prompt
 from endy.observability.metrics import Metrics
+from endy.privacy.findings import Kind
 from endy.retrieval.analysis import Analyzer
 from endy.retrieval.intent import Fact as AskedFact
 from endy.retrieval.intent import asked
@@ -56,7 +57,8 @@ class Written:
 
     written      `text` may be shown; `cited` are the numbers of the hits that it rests on, in order of first use
     no_answer    the model found that none of the sources answers
-    withheld     the model was not asked: the best source may not leave, or the question gives orders
+    withheld     the model was not asked: the best source may not leave, the question gives orders, or it asks for a
+                 number that the model must not see
     unsupported  twice the sources did not hold up what it wrote
     unavailable  there was no usable answer; `reason` is LlmUnavailable's
     """
@@ -127,6 +129,8 @@ class Writer:
 
     def _withheld(self, task: Task, context: Context) -> bool:
         hits = task.result.hits
+        if "contact" in asked(task.question) and context.passages and _hides_contact(context.passages[0].text):
+            return True
         return not context.passages or not may_leave(hits[0].section, self._allowed) or speaks_to_model(task.question)
 
     async def _first(self, draft: "_Draft") -> AsyncGenerator[str]:
@@ -278,6 +282,11 @@ def _stands(checked: Checked, korean: bool) -> bool:
     letters = len(_LETTERS.findall(checked.text))
     hangul = sum("가" <= char <= "힣" for char in checked.text)
     return not korean or hangul >= _FOREIGN * letters
+
+
+def _hides_contact(passage: str) -> bool:
+    """Whether a number or an address was masked in it, which only the quotation can tell."""
+    return any(kind.label in passage for kind in (Kind.PHONE, Kind.EMAIL))
 
 
 def _shape(question: str) -> str:

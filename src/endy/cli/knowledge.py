@@ -12,8 +12,8 @@ from rich.table import Table
 from endy.cli.output import print_json, progress_bar
 from endy.knowledge import repository
 from endy.knowledge.files import list_files, load
+from endy.knowledge.generated import GeneratedForSection, list_generated
 from endy.knowledge.problems import Problem
-from endy.knowledge.repository import GeneratedQuestions
 from endy.knowledge.sync import SyncReport
 from endy.retrieval.section import Section
 from endy.settings import load_settings
@@ -100,12 +100,12 @@ def questions(section: Annotated[str, typer.Argument(help="섹션 id나 그 일�
     """LLM이 만든 질문을 섹션마다, 버린 것은 까닭과 함께 보여 줍니다."""
     rows = asyncio.run(_generated(section))
     if as_json:
-        print_json([asdict(row) | {"section": name} for name, row in rows])
+        print_json([asdict(row) for row in rows])
         return
     if not rows:
         typer.echo("만든 질문이 아직 없어요. 'endy knowledge enrich'를 실행해 주세요.")
-    for name, row in rows:
-        typer.echo(f"{name} (LLM이 만듦: {row.model})")
+    for row in rows:
+        typer.echo(f"{row.section} (LLM이 만듦: {row.model})")
         for question in row.kept:
             typer.echo(f"  + {question}")
         for one in row.rejected:
@@ -148,17 +148,13 @@ async def _enrich() -> "EnrichmentReport":
             return await build_enrichment(services).run(on_progress)
 
 
-async def _generated(part: str) -> list[tuple[str, GeneratedQuestions]]:
+async def _generated(part: str) -> list[GeneratedForSection]:
     engine = create_engine(load_settings())
     try:
         await upgrade(engine)
-        async with reading(engine) as connection:
-            _, sections = await repository.load_sections(connection)
-            rows = await repository.generated(connection)
+        return await list_generated(engine, part)
     finally:
         await engine.dispose()
-    named = ((section.id, rows[section.content_hash]) for section in sections if section.content_hash in rows)
-    return [(name, row) for name, row in named if part in name]
 
 
 async def _stored() -> tuple[int, list[Section]]:

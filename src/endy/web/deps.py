@@ -91,6 +91,7 @@ OPEN = Depends(needs(Permission.OPEN))
 SignedIn = Annotated[User, Depends(needs(Permission.OWN_ACCOUNT))]
 UserManager = Annotated[User, Depends(needs(Permission.MANAGE_USERS))]
 FeedbackReader = Annotated[User, Depends(needs(Permission.READ_FEEDBACK))]
+KnowledgeReader = Annotated[User, Depends(needs(Permission.READ_KNOWLEDGE))]
 AuditReader = Annotated[User, Depends(needs(Permission.READ_AUDIT))]
 
 
