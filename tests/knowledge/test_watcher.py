@@ -153,7 +153,7 @@ async def test_a_change_too_large_to_embed_at_once_is_live_first(home: Home, emb
     home.write("large.md", f"# 절차\n## 모음\n{text}\n")
     listener = Listener()
     async with watching(home, listener, embedder):
-        await listener.hears(1)
+        await listener.hears(1, within=30)
         assert len(await home.sections()) == 34
         assert 0 < len(await home.vectors()) < 34
         await listener.hears(2, within=60)

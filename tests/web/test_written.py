@@ -221,7 +221,9 @@ async def test_a_reader_who_leaves_ends_the_call(make_settings: Callable[..., Se
     settings = make_settings(openai_api_key=KEY, openai_base_url=model.url, **patient)
     async with serving(settings) as (_, port), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
         async with http.stream("POST", "/api/ask/stream", json=QUESTION) as answer:
-            async for line in answer.aiter_lines():
+            # Held, since an iterator that goes away closes the stream.
+            lines = answer.aiter_lines()
+            async for line in lines:
                 if line.startswith("event: meta"):
                     break
             for _ in range(100):

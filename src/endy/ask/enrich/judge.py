@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from endy.ask.decision import GROUNDS, Confidence
+from endy.ask.decision import GROUNDS, NOUN, Confidence
 from endy.ask.guard import facts, supported
 from endy.ask.instructions import speaks_to_model
 from endy.privacy.masking import mask
@@ -23,6 +23,12 @@ _SHORTEST, _LONGEST = 4, 120
 _HANGUL = re.compile(r"[가-힣]{2}")
 _LATIN = re.compile(r"[A-Za-z]{2,}")
 _LISTED = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)]|Q\d*[.:)])\s*|[\"“”]")
+
+_ERRAND = re.compile(
+    r"(?:눌러|바꿔|열어|만들어|지워|보내|처리하고|처리해|승인해|신청해|출력해|등록해|취소해|추천해|답변해|골라|꺼내)"
+    r"\s?(?:줘|놔|놓고|주세요|줄래|봐)?[.!]?$|처리하고\s"
+)
+"""Something to be done rather than told."""
 
 Rejection = Literal["form", "instruction", "personal", "invented", "duplicate", "off_topic", "elsewhere"]
 
@@ -53,7 +59,7 @@ class Judge:
         judged, seen = Judged(), {normalise(section.title)}
         for question in questions:
             reason = _alone(question, section) or ("duplicate" if normalise(question) in seen else None)
-            reason = reason or self._by_search(view.search(question), section)
+            reason = reason or self._by_search(view.search(question), section, view)
             if reason is not None:
                 judged.rejected.append({"question": mask(question)[:_LONGEST], "reason": reason})
             elif len(judged.kept) < MOST:
@@ -61,14 +67,25 @@ class Judge:
                 seen.add(normalise(question))
         return judged
 
-    def _by_search(self, result: SearchResult, section: Section) -> Rejection | None:
+    def _by_search(self, result: SearchResult, section: Section, view: View) -> Rejection | None:
         hits = result.hits[:OWN_RANK]
+        if _unheard_of(result, view):
+            return "invented"
         own = next((hit for hit in hits if hit.section.content_hash == section.content_hash), None)
         if hits and own is not hits[0] and self._confidence.probability(result) >= self._confidence.threshold:
             return "elsewhere"
         if own is None or not _in_common(result, own):
             return "off_topic"
         return "off_topic" if self._confidence.chance_offtopic(result, self._closeness(result)) > OFF_TOPIC else None
+
+
+def _unheard_of(result: SearchResult, view: View) -> bool:
+    """Whether it names something that neither the knowledge nor the vocabulary has a word for."""
+    explained = {row for expansion in result.query.expansions for row in expansion.covered}
+    return any(
+        term.weight >= NOUN and len(term.text) > 1 and term.text not in view.index.words and row not in explained
+        for row, term in enumerate(result.query.terms)
+    )
 
 
 def _in_common(result: SearchResult, hit: Hit) -> bool:
@@ -82,7 +99,7 @@ def _in_common(result: SearchResult, hit: Hit) -> bool:
 def _alone(question: str, section: Section) -> Rejection | None:
     if not _SHORTEST <= len(question) <= _LONGEST or not _HANGUL.search(question):
         return "form"
-    if speaks_to_model(question):
+    if speaks_to_model(question) or _ERRAND.search(question):
         return "instruction"
     if mask(question) != question:
         return "personal"
