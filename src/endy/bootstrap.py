@@ -139,6 +139,8 @@ def build_embedder(settings: Settings) -> Embedder | None:
 
 
 def _embedder(name: str) -> Embedder | None:
+    if name == "openai":
+        _log.warning("remote_embeddings_unavailable", setting="EMBEDDINGS=openai", effect="낱말 검색만으로 답해요")
     return _local_embedder() if name == "local" else None
 
 

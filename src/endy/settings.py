@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     llm_price_out_krw: float = Field(0, ge=0, description="LLM 출력 토큰 100만 개의 값(원)")
     llm_daily_budget_krw: float = Field(0, ge=0, description="LLM에 하루 동안 쓸 수 있는 돈(원, 0이면 제한 없음)")
     llm_user_daily_calls: int = Field(0, ge=0, description="한 사람이 하루에 쓰는 LLM 호출 수 (0이면 제한 없음)")
+    llm_daily_tokens: int = Field(0, ge=0, description="LLM에 하루 동안 쓸 수 있는 토큰 수 (0이면 제한 없음)")
+    llm_user_daily_tokens: int = Field(0, ge=0, description="한 사람이 하루에 쓰는 LLM 토큰 수 (0이면 제한 없음)")
     llm_allowed_audiences: Annotated[tuple[str, ...], NoDecode] = Field(
         ("everyone",), description="LLM에 보내도 되는 자료의 공개 대상 (쉼표로 구분, *는 모두)"
     )

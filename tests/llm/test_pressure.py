@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from endy.llm.breaker import BreakerRules
-from endy.llm.budget import Caps, Prices
+from endy.llm.budget import Budget, Caps, MemoryLedger, Prices
 from endy.llm.call import Patience
 from endy.llm.client import OpenAiModel
 from endy.llm.models import LlmRequest, LlmUnavailable
@@ -147,6 +147,25 @@ async def test_user_calls_are_counted_each(server: Scripted, build: Build) -> No
     assert await results(model, 50, mine) == {"success": 5, "budget": 45}
     assert await results(model, 5, LlmRequest.of("규칙", "질문", user_key="b")) == {"success": 5}
     assert await results(model, 20) == {"success": 20}
+
+
+async def test_tokens_are_bounded_by_day_and_by_user(server: Scripted, build: Build) -> None:
+    """Tokens are set aside before a call, corrected by what it used, and given back where nothing was called."""
+    most = Budget(Prices(), Caps(), MemoryLedger())
+    mine = LlmRequest.of("규칙", "질문", user_key="a", max_tokens=200)
+    aside = (await most.reserve(mine)).tokens
+    # The scripted server reports 150 tokens a call: four calls leave too few for a fifth.
+    model = build(Setup(server.url, caps=Caps(user_tokens=3 * 150 + aside), patience=ONE_TRY))
+    server.play(failing(500))
+    assert await results(model, 1, mine) == {"down 500": 1}
+    server.play(honest())
+    assert [await results(model, 1, mine) for _ in range(6)] == [{"success": 1}] * 4 + [{"budget": 1}] * 2
+    other = LlmRequest.of("규칙", "질문", user_key="b", max_tokens=200)
+    assert await results(model, 1, other) == {"success": 1}
+    model = build(Setup(server.url, caps=Caps(daily_tokens=10 * aside), patience=ONE_TRY))
+    counted = await results(model, 100, LlmRequest.of("규칙", "질문", max_tokens=200))
+    assert counted["success"] <= 10
+    assert counted["success"] + counted["budget"] == 100
 
 
 async def test_what_nobody_waited_for_is_paid(server: Scripted, build: Build) -> None:

@@ -30,6 +30,8 @@ class Caps:
 
     daily_krw: float = 0.0
     user_calls: int = 0
+    daily_tokens: int = 0
+    user_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,18 @@ class Reservation:
     day: date
     user_key: str | None
     krw: float
+    tokens: int = 0
 
 
 class Ledger(Protocol):
     """Where a day's spending is counted; each method is one atomic step."""
 
     async def reserve(self, reservation: Reservation, caps: Caps) -> bool:
-        """Add the money and the call, unless that would pass a limit."""
+        """Add the money, the tokens and the call, unless that would pass a limit."""
         ...
 
-    async def settle(self, reservation: Reservation, krw: float, *, called: bool) -> None:
-        """Put the real cost in place of the reserved one; a call that never was is given back."""
+    async def settle(self, reservation: Reservation, krw: float, tokens: int, *, called: bool) -> None:
+        """Put the real cost and tokens in place of the reserved ones; a call that never was is given back."""
         ...
 
     async def spent(self, day: date) -> float:
@@ -60,7 +63,9 @@ class Ledger(Protocol):
 @dataclass(slots=True)
 class _Day:
     krw: float = 0.0
+    tokens: int = 0
     calls: Counter[str] = field(default_factory=Counter)
+    user_tokens: Counter[str] = field(default_factory=Counter)
 
 
 class MemoryLedger:
@@ -72,21 +77,30 @@ class MemoryLedger:
     async def reserve(self, reservation: Reservation, caps: Caps) -> bool:
         today = self._day(reservation.day)
         user = reservation.user_key
-        if caps.daily_krw and today.krw + reservation.krw > caps.daily_krw:
+        if _passes(today.krw + reservation.krw, caps.daily_krw) or _passes(
+            today.tokens + reservation.tokens, caps.daily_tokens
+        ):
             return False
-        if caps.user_calls and user is not None and today.calls[user] >= caps.user_calls:
-            return False
-        today.krw += reservation.krw
-        if caps.user_calls and user is not None:
+        if user is not None:
+            if _passes(today.calls[user] + 1, caps.user_calls) or _passes(
+                today.user_tokens[user] + reservation.tokens, caps.user_tokens
+            ):
+                return False
             today.calls[user] += 1
+            today.user_tokens[user] += reservation.tokens
+        today.krw += reservation.krw
+        today.tokens += reservation.tokens
         return True
 
-    async def settle(self, reservation: Reservation, krw: float, *, called: bool) -> None:
+    async def settle(self, reservation: Reservation, krw: float, tokens: int, *, called: bool) -> None:
         today = self._day(reservation.day)
         today.krw = max(0.0, today.krw - reservation.krw + krw)
+        today.tokens = max(0, today.tokens - reservation.tokens + tokens)
         user = reservation.user_key
-        if not called and user is not None and today.calls[user] > 0:
-            today.calls[user] -= 1
+        if user is not None:
+            today.user_tokens[user] = max(0, today.user_tokens[user] - reservation.tokens + tokens)
+            if not called and today.calls[user] > 0:
+                today.calls[user] -= 1
 
     async def spent(self, day: date) -> float:
         return self._days[day].krw if day in self._days else 0.0
@@ -97,6 +111,10 @@ class MemoryLedger:
             self._days = {kept: value for kept, value in self._days.items() if kept >= day - timedelta(days=1)}
             self._days[day] = _Day()
         return self._days[day]
+
+
+def _passes(used: float, cap: float) -> bool:
+    return bool(cap) and used > cap
 
 
 class Budget:
@@ -115,15 +133,17 @@ class Budget:
 
     async def reserve(self, request: LlmRequest) -> Reservation:
         """LlmUnavailable("budget") when the day's money or the user's calls do not allow this call."""
-        most = self.prices.cost(estimate_request(request), request.max_tokens)
-        reservation = Reservation(self.today(), request.user_key, most)
+        tokens_in = estimate_request(request)
+        most = self.prices.cost(tokens_in, request.max_tokens)
+        reservation = Reservation(self.today(), request.user_key, most, tokens_in + request.max_tokens)
         if not await self._ledger.reserve(reservation, self._caps):
             raise LlmUnavailable("budget")
         return reservation
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:
         """To be called once per reservation, whatever became of the call."""
-        await self._ledger.settle(reservation, usage.cost_krw, called=bool(usage.tokens_in))
+        used = usage.tokens_in + usage.tokens_out
+        await self._ledger.settle(reservation, usage.cost_krw, used, called=bool(usage.tokens_in))
 
     async def spent_today(self) -> float:
         return await self._ledger.spent(self.today())

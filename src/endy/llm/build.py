@@ -46,7 +46,13 @@ def language_model(settings: Settings, metrics: Metrics, ledger: Ledger | None =
 
 def _budget(settings: Settings, ledger: Ledger) -> Budget:
     prices = Prices(settings.llm_price_in_krw, settings.llm_price_out_krw)
-    return Budget(prices, Caps(settings.llm_daily_budget_krw, settings.llm_user_daily_calls), ledger)
+    caps = Caps(
+        settings.llm_daily_budget_krw,
+        settings.llm_user_daily_calls,
+        settings.llm_daily_tokens,
+        settings.llm_user_daily_tokens,
+    )
+    return Budget(prices, caps, ledger)
 
 
 def _header_safe(key: str) -> str:
