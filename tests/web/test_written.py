@@ -196,6 +196,9 @@ async def test_a_model_in_trouble_breaks_nothing(asking: Asking, model: Scripted
         assert "12월 10일" in one["answer"]
         assert "그대로 보여" in one["notice"]
     assert told[-1][0] == "done"
+    # Who reads the deltas alone gets the whole answer, unless the model had begun one of its own.
+    deltas = "".join(data["text"] for kind, data in told if kind == "delta")
+    assert deltas == told[-1][1]["answer"] or name in ("cut", "too long")
 
 
 async def test_no_server_at_all(asking: Asking) -> None:

@@ -120,13 +120,14 @@ class AskService:
         """The same answer as events: everything known first, then its text in pieces, then the whole."""
         asking = await self._begin(request)
         result = self._cached(asking)
-        told = False
+        told = spoke = False
         if result is None:
             async with aclosing(self._flights.join(asking.key, lambda: self._answer(asking))) as items:
                 async for item in items:
                     if isinstance(item, _Result):
                         result = item
                     elif isinstance(item, str):
+                        spoke = True
                         yield StreamEvent("delta", item)
                     else:
                         told = True
@@ -135,6 +136,7 @@ class AskService:
         answer = await self._finish(asking, result)
         if not told:
             yield StreamEvent("meta", replace(answer, answer="", answer_html=""))
+        if not spoke:
             for start in range(0, len(answer.answer), _PIECE):
                 yield StreamEvent("delta", answer.answer[start : start + _PIECE])
         yield StreamEvent("done", answer)
