@@ -223,8 +223,9 @@ async def test_a_callback_works_once_and_in_one_browser(open_app: Callable[..., 
 async def test_two_tabs_at_once(open_app: Callable[..., Application]) -> None:
     """Both come in, as each sign-in under way has its own cookie."""
     async with open_app() as http:
-        first = await http.get("/api/sso/login", params={"next": "/?q=1"})
         for _ in range(20):
+            # Both anew each time: two that share a cookie by chance leave only the later one.
+            first = await http.get("/api/sso/login", params={"next": "/?q=1"})
             second = await http.get("/api/sso/login", params={"next": "/?q=2"})
             if second.headers["set-cookie"][:10] != first.headers["set-cookie"][:10]:
                 break
