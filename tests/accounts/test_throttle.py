@@ -95,6 +95,7 @@ async def test_a_known_browser_may_not_guess_for_ever(throttle: LoginThrottle) -
     "cookie",
     ["x", "a.b.c", "가", URLSafeTimedSerializer("another secret", salt="endy-device").dumps("2024001"),
      URLSafeTimedSerializer(SECRET, salt="another purpose").dumps("2024001")],
+    ids=["a letter", "three parts", "no latin", "another secret", "another purpose"],
 )  # fmt: skip
 async def test_a_made_up_device_is_unknown(throttle: LoginThrottle, cookie: str) -> None:
     """Each invented cookie would otherwise be five more tries."""
