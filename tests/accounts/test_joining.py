@@ -52,11 +52,11 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
     (tmp_path / "users.json").write_text(json.dumps({"users": [KIM, PARK]}), encoding="utf-8")
     settings = Settings(
         _env_file=None,
-        database_url=f"sqlite:///{tmp_path}/endy.db",
+        database_url=database_url,
         users_file=tmp_path / "users.json",
         oidc_issuer=ISSUER,
         oidc_client_id="endy",

@@ -26,6 +26,7 @@ from endy.limits.rate import MemoryRateLimiter
 from endy.settings import Settings
 from endy.storage.engine import create_engine
 from endy.storage.migrations import upgrade
+from tests.databases import READ_ONLY, WRITABLE
 
 KIM = {"employee_id": "2024001", "name": "김철수", "department": "개발팀", "email": "a@encar.example", "role": "admin"}
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("파란 자전거 일곱 대")
@@ -33,10 +34,10 @@ PARK = {"employee_id": "2024003", "name": "박민수", "department": "IT팀", "e
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, database_url: str) -> Settings:
     return Settings(
         _env_file=None,
-        database_url=f"sqlite:///{tmp_path}/endy.db",
+        database_url=database_url,
         users_file=tmp_path / "users.json",
         log_file=tmp_path,
     )
@@ -191,10 +192,10 @@ async def test_a_database_fault_is_no_reason_to_forget(
     """When the new users cannot be stored they are tried again, and then they are there."""
 
     def refuse(connection: object) -> None:
-        connection.exec_driver_sql("PRAGMA query_only=ON")  # type: ignore[attr-defined]
+        connection.exec_driver_sql(READ_ONLY[connection.dialect.name])  # type: ignore[attr-defined]
 
     def allow(connection: object) -> None:
-        connection.exec_driver_sql("PRAGMA query_only=OFF")  # type: ignore[attr-defined]
+        connection.exec_driver_sql(WRITABLE[connection.dialect.name])  # type: ignore[attr-defined]
 
     event.listen(engine.sync_engine, "begin", refuse)
     write(settings.users_file, [KIM])
@@ -281,6 +282,7 @@ async def test_a_changed_password_ends_the_sessions_of_the_old_one(
     assert await accounts.user_of(mine) is None
 
 
+@pytest.mark.sqlite
 async def test_nothing_of_a_password_reaches_an_error(engine: AsyncEngine, settings: Settings) -> None:
     """A database error names the statement without its values."""
     write(settings.users_file, [PARK | {"password_hash": HASH}])

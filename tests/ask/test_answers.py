@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -38,8 +37,8 @@ TRIPS = section(
 
 
 @pytest.fixture
-async def service(tmp_path: Path, language: Language) -> AsyncIterator[AskService]:
-    engine = create_engine(Settings(_env_file=None, database_url=f"sqlite:///{tmp_path}/endy.db"))
+async def service(database_url: str, language: Language) -> AsyncIterator[AskService]:
+    engine = create_engine(Settings(_env_file=None, database_url=database_url))
     await upgrade(engine)
     searcher = Searcher([*SECTIONS, *PARKING, TRIPS], {}, language, None, 1)
     asking = AskService(QuestionLog(engine), lambda: searcher, Confidence.shipped(), OffTopic(None), Metrics())

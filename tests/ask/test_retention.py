@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -19,8 +18,8 @@ from endy.storage.transaction import reading, transaction
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(Settings(_env_file=None, database_url=f"sqlite:///{tmp_path}/endy.db"))
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(Settings(_env_file=None, database_url=database_url))
     await upgrade(engine)
     yield engine
     await engine.dispose()

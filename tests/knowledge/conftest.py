@@ -96,10 +96,10 @@ def faq(number: int, **changes: object) -> dict[str, object]:
 
 
 @pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[Home]:
+async def home(tmp_path: Path, database_url: str) -> AsyncIterator[Home]:
     settings = load_settings(
         _env_file=None,
-        database_url=f"sqlite:///{tmp_path}/data/endy.db",
+        database_url=database_url,
         knowledge_dir=tmp_path / "docs",
         faq_file=tmp_path / "faq.json",
     )

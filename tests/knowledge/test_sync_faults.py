@@ -154,6 +154,7 @@ async def test_cancelling_leaves_everything_usable(home: Home, embedder: Countin
     assert (await syncer.sync()).added == 4
 
 
+@pytest.mark.sqlite
 async def test_a_full_disk_changes_nothing(home: Home) -> None:
     """The sync says so in Korean and the old content goes on."""
     await home.syncer(CountingEmbedder()).sync()

@@ -1,7 +1,6 @@
 """An engine on a fresh file, and one that is migrated."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,8 +11,8 @@ from endy.storage.migrations import upgrade
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings(_env_file=None, database_url=f"sqlite:///{tmp_path}/data/endy.db")
+def settings(database_url: str) -> Settings:
+    return load_settings(_env_file=None, database_url=database_url)
 
 
 @pytest.fixture

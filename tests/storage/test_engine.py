@@ -23,6 +23,7 @@ def refusal(url: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.sqlite
 async def test_sqlite_is_durable_and_checks_references(bare_engine: AsyncEngine) -> None:
     """Every connection has WAL, foreign keys, a busy timeout of 5 s and synchronous=FULL (2)."""
     async with reading(bare_engine) as connection:
@@ -33,8 +34,10 @@ async def test_sqlite_is_durable_and_checks_references(bare_engine: AsyncEngine)
     assert found == ["wal", 1, 5000, 2]
 
 
-async def test_missing_folders_are_made(bare_engine: AsyncEngine, tmp_path: Path) -> None:
+async def test_missing_folders_are_made(tmp_path: Path) -> None:
     """The database's folder need not exist."""
+    engine = create_engine(load_settings(_env_file=None, database_url=f"sqlite:///{tmp_path}/data/endy.db"))
+    await engine.dispose()
     assert (tmp_path / "data" / "endy.db").is_file()
 
 
@@ -52,12 +55,18 @@ def test_an_address_that_cannot_work_stops_the_start(url: str, said: str) -> Non
     assert said in refusal(url)
 
 
-def test_a_missing_driver_stops_the_start_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL without its driver is refused, and the password in the address is not repeated."""
-    monkeypatch.setattr("endy.storage.engine.find_spec", lambda _: None)
-    message = refusal("postgresql://endy:hunter2@db/endy")
-    assert "asyncpg" in message
-    assert "hunter2" not in message
+async def test_postgresql_has_limits_and_speaks_utc(postgres_url: str) -> None:
+    """No statement, lock or forgotten transaction waits for ever; what else the address says is kept."""
+    url = f"{postgres_url}?application_name=mine&options=-c%20work_mem%3D7MB"
+    engine = create_engine(load_settings(_env_file=None, database_url=url, database_statement_seconds=7))
+    names = (
+        "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone", "application_name",
+        "work_mem",
+    )  # fmt: skip
+    async with reading(engine) as connection:
+        found = [(await connection.execute(text(f"SHOW {name}"))).scalar_one() for name in names]
+    await engine.dispose()
+    assert found == ["7s", "5s", "1min", "UTC", "mine", "7MB"]
 
 
 def test_a_path_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ async def test_a_hundred_writers_at_once_all_succeed(engine: AsyncEngine) -> Non
     """Writers wait for each other instead of failing with a locked database."""
 
     async def write(number: int) -> None:
-        async with transaction(engine) as connection:
+        async with transaction(engine, "people") as connection:
             found = (await connection.execute(select(func.count()).select_from(conversations))).scalar_one()
             await connection.execute(insert(conversations), conversation(f"{found}"))
 
@@ -99,11 +99,12 @@ async def test_cancelling_leaves_no_connection_behind(engine: AsyncEngine) -> No
     assert await stored(engine) == 1
 
 
+@pytest.mark.sqlite
 async def test_a_lock_held_elsewhere_is_said_in_korean(engine: AsyncEngine, tmp_path: Path) -> None:
     """Another process that keeps the lock longer than the timeout means 503, not 500."""
     async with reading(engine) as connection:
         await connection.execute(text("PRAGMA busy_timeout=50"))
-    other = sqlite3.connect(tmp_path / "data" / "endy.db", isolation_level=None)
+    other = sqlite3.connect(tmp_path / "endy.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(ServiceUnavailable, match="바빠요"):
         async with transaction(engine):

@@ -54,7 +54,7 @@ Client = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @pytest.fixture
-def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+def make_settings(tmp_path: Path, database_url: str) -> Callable[..., Settings]:
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "people.md").write_text(DOCUMENT, encoding="utf-8")
@@ -64,7 +64,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
     def make(**values: Any) -> Settings:
         defaults = {
-            "database_url": f"sqlite:///{tmp_path}/endy.db",
+            "database_url": database_url,
             "knowledge_dir": docs,
             "faq_file": tmp_path / "faq.json",
             "users_file": tmp_path / "users.json",

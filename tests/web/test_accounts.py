@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -12,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from endy.web.deps import DEVICE_COOKIE
+from tests.databases import execute
 from tests.web.conftest import PEOPLE, Client, sign_in
 from tests.web.test_sessions import files_with
 
@@ -112,14 +111,13 @@ async def test_a_weak_password_does_not_use_the_link_up(http: httpx.AsyncClient)
         assert answer.status_code == status
 
 
-async def test_old_replaced_and_made_up_links_answer_alike(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_old_replaced_and_made_up_links_answer_alike(http: httpx.AsyncClient, database_url: str) -> None:
     """A newer link, a day, a removed person and fantasy: the same 404 for all."""
     first = await make_link(http)
     await make_link(http)
     answers = [await http.post("/api/password/link", json={"token": first, "new_password": NEW})]
     late = await make_link(http)
-    with closing(sqlite3.connect(tmp_path / "endy.db")) as database, database:
-        database.execute("UPDATE password_links SET expires_at = '2020-01-01 00:00:00.000000'")
+    execute(database_url, "UPDATE password_links SET expires_at = '2020-01-01 00:00:00.000000'")
     bodies = [{"token": text, "new_password": NEW} for text in (late, "x")]
     answers += [await http.post("/api/password/link", json=body) for body in bodies]
     assert {answer.status_code for answer in answers} == {404}
@@ -181,11 +179,10 @@ async def test_a_new_role_counts_with_the_next_call(http: httpx.AsyncClient) -> 
     assert (await http.get("/api/feedback/stats", headers=me)).status_code == 401
 
 
-async def test_an_old_hash_is_renewed_at_login(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_an_old_hash_is_renewed_at_login(http: httpx.AsyncClient, database_url: str) -> None:
     """Nobody notices: the session stays, the password stays, the stored hash is today's kind."""
     me = bearer(await enter(http))
-    with closing(sqlite3.connect(tmp_path / "endy.db")) as database:
-        (stored,) = database.execute("SELECT password_hash FROM users WHERE employee_id='2024003'").fetchone()
+    ((stored,),) = execute(database_url, "SELECT password_hash FROM users WHERE employee_id='2024003'")
     assert "m=19456,t=2,p=1" in stored
     assert await who(http, me) == 200
     assert (await enter(http)).status_code == 200

@@ -344,6 +344,7 @@ def replace_by_folder(file: Path) -> None:
     file.mkdir()
 
 
+@pytest.mark.sqlite
 async def test_a_dead_database_is_a_clear_503_and_no_end_of_answers(client: Client, tmp_path: Path) -> None:
     """What must be stored is refused and says to try again; an answer needs no database."""
     async with client() as http:

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from datetime import datetime, timedelta
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
@@ -15,6 +13,7 @@ from sqlalchemy import event
 
 from endy.accounts.passwords import _NOBODY, _hasher
 from endy.web.deps import SESSION_COOKIE
+from tests.databases import READ_ONLY, execute
 from tests.web.conftest import PEOPLE, Client, sign_in
 
 LOGIN = {"employee_id": "2024003", "name": "박민수"}
@@ -26,16 +25,14 @@ async def http(client: Client) -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
-def pass_time(tmp_path: Path, **span: float) -> None:
+def pass_time(database_url: str, **span: float) -> None:
     """Move all sessions into the past by so much, which is what a moved clock comes to."""
-    with closing(sqlite3.connect(tmp_path / "endy.db")) as database, database:
-        rows = database.execute("SELECT token_hash, created_at, last_seen_at, expires_at FROM sessions").fetchall()
-        for token_hash, *times in rows:
-            moved = [str(datetime.fromisoformat(at) - timedelta(**span)) for at in times]
-            database.execute(
-                "UPDATE sessions SET created_at=?, last_seen_at=?, expires_at=? WHERE token_hash=?",
-                [*moved, token_hash],
-            )
+    for token_hash, *times in execute(
+        database_url, "SELECT token_hash, created_at, last_seen_at, expires_at FROM sessions"
+    ):
+        created, seen, ends = [str(datetime.fromisoformat(str(at)) - timedelta(**span)) for at in times]
+        moved = f"created_at='{created}', last_seen_at='{seen}', expires_at='{ends}'"
+        execute(database_url, f"UPDATE sessions SET {moved} WHERE token_hash='{token_hash}'")  # noqa: S608
 
 
 def cookie_of(response: httpx.Response, name: str = SESSION_COOKIE) -> Morsel[str]:
@@ -47,57 +44,56 @@ async def who(http: httpx.AsyncClient, headers: dict[str, str]) -> int:
     return (await http.get("/api/me", headers=headers)).status_code
 
 
-async def test_a_session_lasts_eight_hours_from_its_last_use(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_session_lasts_eight_hours_from_its_last_use(http: httpx.AsyncClient, database_url: str) -> None:
     """Used every seven hours it lasts for days; unused for eight it is over for good."""
     me = await sign_in(http, "2024003", "박민수")
     for _ in range(10):
-        pass_time(tmp_path, hours=7)
+        pass_time(database_url, hours=7)
         assert await who(http, me) == 200
-    pass_time(tmp_path, hours=8, seconds=1)
+    pass_time(database_url, hours=8, seconds=1)
     assert await who(http, me) == 401
     assert await who(http, me) == 401
 
 
-async def test_just_under_eight_hours_is_not_over(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_just_under_eight_hours_is_not_over(http: httpx.AsyncClient, database_url: str) -> None:
     """The last minute still counts, and asking prolongs as any other call does."""
     me = await sign_in(http, "2024003", "박민수")
-    pass_time(tmp_path, hours=7, minutes=59)
+    pass_time(database_url, hours=7, minutes=59)
     assert (await http.post("/api/ask", json={"question": "주차"}, headers=me)).status_code == 200
-    pass_time(tmp_path, hours=7, minutes=59)
+    pass_time(database_url, hours=7, minutes=59)
     assert await who(http, me) == 200
 
 
-async def test_even_a_session_in_use_ends_one_day(client: Client, tmp_path: Path) -> None:
+async def test_even_a_session_in_use_ends_one_day(client: Client, database_url: str) -> None:
     """SESSION_MAX_HOURS counts from the login, whatever happened since, and the list does not show what is over."""
     async with client(session_max_hours=24) as http:
         me = await sign_in(http, "2024003", "박민수")
         for _ in range(3):
-            pass_time(tmp_path, hours=7)
+            pass_time(database_url, hours=7)
             assert await who(http, me) == 200
-        pass_time(tmp_path, hours=3, seconds=1)
+        pass_time(database_url, hours=3, seconds=1)
         assert await who(http, me) == 401
         me = await sign_in(http, "2024003", "박민수")
         assert len((await http.get("/api/sessions", headers=me)).json()["sessions"]) == 1
 
 
-async def test_the_operator_sets_how_long(client: Client, tmp_path: Path) -> None:
+async def test_the_operator_sets_how_long(client: Client, database_url: str) -> None:
     """SESSION_TIMEOUT_HOURS=1 ends a session after an hour."""
     async with client(session_timeout_hours=1) as http:
         me = await sign_in(http, "2024003", "박민수")
-        pass_time(tmp_path, minutes=59)
+        pass_time(database_url, minutes=59)
         assert await who(http, me) == 200
-        pass_time(tmp_path, minutes=61)
+        pass_time(database_url, minutes=61)
         assert await who(http, me) == 401
 
 
-async def test_sessions_that_are_over_are_cleared_away(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_sessions_that_are_over_are_cleared_away(http: httpx.AsyncClient, database_url: str) -> None:
     """The next login deletes what has expired, so the table does not grow for ever."""
     for _ in range(3):
         await sign_in(http, "2024003", "박민수")
-    pass_time(tmp_path, hours=9)
+    pass_time(database_url, hours=9)
     await sign_in(http, "2024001", "김철수")
-    with closing(sqlite3.connect(tmp_path / "endy.db")) as database:
-        assert database.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
+    assert execute(database_url, "SELECT count(*) FROM sessions") == [(1,)]
 
 
 async def test_logout_ends_this_session_and_no_other(http: httpx.AsyncClient) -> None:
@@ -148,11 +144,10 @@ async def test_the_token_is_nowhere_in_clear(http: httpx.AsyncClient, tmp_path: 
     assert not files_with(tmp_path, token)
 
 
-async def test_the_stored_hash_does_not_sign_in(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_the_stored_hash_does_not_sign_in(http: httpx.AsyncClient, database_url: str) -> None:
     """Whoever reads the database gets nobody's session; nor do made-up, long or strange tokens."""
     await sign_in(http, "2024003", "박민수")
-    with closing(sqlite3.connect(tmp_path / "endy.db")) as database:
-        stored = database.execute("SELECT token_hash FROM sessions").fetchone()[0]
+    ((stored,),) = execute(database_url, "SELECT token_hash FROM sessions")
     for token in (stored, "x", "' OR 1=1 --", "a" * 8000, "", "\xff\xfe"):
         answer = await http.get("/api/me", headers=[(b"Authorization", b"Bearer " + token.encode("latin-1"))])
         assert answer.status_code == 401, token[:20]
@@ -251,13 +246,15 @@ async def test_ones_own_page_and_programs_may(http: httpx.AsyncClient) -> None:
         assert (await http.get("/api/me", headers=headers)).status_code == 200, "reading is CORS's business"
 
 
-async def test_a_database_that_cannot_be_written_turns_nobody_away(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_database_that_cannot_be_written_turns_nobody_away(
+    http: httpx.AsyncClient, tmp_path: Path, database_url: str
+) -> None:
     """Prolonging a session is a write; when it fails, the session still counts as long as it would have."""
     me = await sign_in(http, "2024003", "박민수")
-    pass_time(tmp_path, hours=1)
+    pass_time(database_url, hours=1)
     engine = http.app.state.services.engine.sync_engine  # type: ignore[attr-defined]
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("PRAGMA query_only=ON"))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(READ_ONLY[connection.dialect.name]))
     assert await who(http, me) == 200
     assert "session_not_prolonged" in (tmp_path / "endy.log").read_text(encoding="utf-8")
-    pass_time(tmp_path, hours=7, seconds=1)
+    pass_time(database_url, hours=7, seconds=1)
     assert await who(http, me) == 401

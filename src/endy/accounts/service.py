@@ -19,7 +19,7 @@ from endy.accounts.throttle import LoginThrottle
 from endy.audit.service import Event, record
 from endy.errors import AuthenticationFailed, NotFound, ServiceUnavailable
 from endy.settings import Settings
-from endy.storage.transaction import reading, transaction
+from endy.storage.transaction import reading, retried, transaction
 
 TOUCH_EVERY = timedelta(minutes=1)
 
@@ -58,9 +58,10 @@ class AccountService:
             await self._rehash(user, password_hash, password)
         return signed_in
 
+    @retried
     async def sign_in_sso(self, identity: Identity, client: Client) -> SignIn:
         """For whom the provider vouches. Raises AuthenticationFailed if that is nobody here and may not become it."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             user = await join(connection, identity, self._settings, client)
             await record(connection, _event("login", user.employee_id, user.employee_id, client, {"method": "sso"}))
             return await self._open(connection, user, "sso", client)
@@ -69,8 +70,9 @@ class AccountService:
         """What the browser shows at its next login, so that guesses from elsewhere do not keep it out."""
         return self._throttle.device_cookie(user.employee_id)
 
+    @retried
     async def logout(self, token: str, client: Client) -> None:
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             employee_id = await repository.delete_session(connection, hash_token(token))
             if employee_id is not None:
                 await record(connection, _event("logout", employee_id, employee_id, client))
@@ -94,16 +96,18 @@ class AccountService:
             found = await repository.list_sessions(connection, user.employee_id, now, now - self._longest)
         return [replace(session, current=token_hash == hash_token(token)) for token_hash, session in found]
 
+    @retried
     async def end_session(self, user: User, session_id: str, client: Client) -> None:
         """End an own session. Raises NotFound for an unknown one and another's alike."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             if not await repository.delete_session_by_id(connection, session_id, user.employee_id):
                 raise NotFound("그 로그인을 찾을 수 없어요. 이미 끝났을 수 있어요.")
             await record(connection, _event("session_revoked", user.employee_id, user.employee_id, client))
 
+    @retried
     async def end_sessions(self, employee_id: str, actor: str, client: Client) -> int:
         """End all sessions of somebody; how many there were."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             ended = await repository.delete_sessions(connection, [employee_id])
             await record(connection, _event("sessions_revoked", actor, employee_id, client, {"sessions": ended}))
         return ended
@@ -138,12 +142,13 @@ class AccountService:
     def close(self) -> None:
         self._passwords.close()
 
+    @retried
     async def _set_password(
         self, user: User, new: str, client: Client, action: str, *, unless_changed: str | None = None, link: str = ""
     ) -> SignIn:
         password_hash = await self._passwords.hash(new)
         now = datetime.now(UTC)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             # Hashing takes a while, in which somebody else may have used the link or changed the password.
             stored = await repository.find_user(connection, user.employee_id)
             used = link and await repository.find_link(connection, hash_token(link), now) is None
@@ -155,8 +160,9 @@ class AccountService:
             await record(connection, _event(action, user.employee_id, user.employee_id, client))
             return await self._open(connection, stored[0], "link" if link else "password", client)
 
+    @retried
     async def _enter(self, user: User, password_hash: str | None, method: Method, client: Client) -> SignIn:
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             # Verifying takes a while, in which the users may have been replaced.
             if await repository.find_user(connection, user.employee_id) != (user, password_hash):
                 raise AuthenticationFailed
@@ -186,9 +192,10 @@ class AccountService:
             # A database that cannot be written is no reason to turn away who is signed in.
             _log.warning("session_not_prolonged", reason=error.message)
 
+    @retried
     async def _rehash(self, user: User, old: str, password: str) -> None:
         password_hash = await self._passwords.hash(password)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             found = await repository.find_user(connection, user.employee_id)
             if found is not None and found[1] == old:
                 await repository.set_password_hash(connection, user.employee_id, password_hash)

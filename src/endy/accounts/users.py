@@ -15,7 +15,7 @@ from endy.accounts.service import hash_token
 from endy.audit.service import Event, record
 from endy.errors import Conflict, NotFound
 from endy.settings import Settings
-from endy.storage.transaction import reading, transaction
+from endy.storage.transaction import reading, retried, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,11 @@ class UserDirectory:
         async with reading(self._engine) as connection:
             return await repository.count_admins_who_can_enter(connection) > 0
 
+    @retried
     async def add(self, user: User, actor: str, client: Client) -> Account:
         """Raises Conflict if there is somebody with this number."""
         now = datetime.now(UTC)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             stored = await repository.stored_user(connection, user.employee_id)
             if stored is not None and not stored.removed:
                 raise Conflict("이미 있는 사번이에요.")
@@ -63,11 +64,12 @@ class UserDirectory:
             await record(connection, _event("user_added", actor, user.employee_id, client, after=columns(user)))
             return await _existing(connection, user.employee_id)
 
+    @retried
     async def change(
         self, employee_id: str, changes: Mapping[str, Any], version: int | None, actor: str, client: Client
     ) -> Account:
         """Change name, department, email, role or owns. Raises NotFound, Conflict (old version, no admin left)."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             account = await _existing(connection, employee_id, version)
             before = columns(account.user)
             changed = {name: value for name, value in changes.items() if before[name] != value}
@@ -80,9 +82,10 @@ class UserDirectory:
             await record(connection, _event("user_changed", actor, employee_id, client, was, changed))
             return await _existing(connection, employee_id)
 
+    @retried
     async def remove(self, employee_id: str, version: int | None, actor: str, client: Client) -> None:
         """Their access ends at once. Raises NotFound; Conflict for an old version or the last admin."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             account = await _existing(connection, employee_id, version)
             await _lose_role(connection, account.user)
             stored = await repository.stored_user(connection, employee_id)
@@ -95,20 +98,22 @@ class UserDirectory:
                 await repository.delete_users(connection, [employee_id])
             await record(connection, _event("user_removed", actor, employee_id, client, columns(account.user)))
 
+    @retried
     async def set_password_hash(self, employee_id: str, password_hash: str, actor: str, client: Client) -> None:
         """For operators at the console; every session of theirs ends."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             await _existing(connection, employee_id)
             await repository.change_user(connection, employee_id, {"password_hash": password_hash}, datetime.now(UTC))
             await repository.delete_sessions(connection, [employee_id])
             await repository.take_links(connection, employee_id)
             await record(connection, _event("password_changed", actor, employee_id, client))
 
+    @retried
     async def make_password_link(self, employee_id: str, actor: str, client: Client) -> PasswordLink:
         """A link with which they set a password, once; an earlier link stops working."""
         token, now = secrets.token_urlsafe(32), datetime.now(UTC)
         expires_at = now + self._link_lasts
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             await _existing(connection, employee_id)
             values = {"employee_id": employee_id, "created_by": actor, "created_at": now, "expires_at": expires_at}
             await repository.add_link(connection, hash_token(token), values)

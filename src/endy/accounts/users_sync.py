@@ -14,7 +14,7 @@ from endy.accounts.users import columns
 from endy.accounts.users_file import FileUser, UsersFileError, fingerprint, read_users
 from endy.audit.service import Event, record
 from endy.settings import Settings
-from endy.storage.transaction import transaction
+from endy.storage.transaction import retried, transaction
 
 FILE = "users_file"
 """The actor of changes that come out of USERS_FILE."""
@@ -30,6 +30,7 @@ class UsersFileSync:
         self._settings = settings
         self._file_state: tuple[int, int, int] | None = None
 
+    @retried
     async def sync(self) -> bool:
         """Read USERS_FILE if it changed; a broken one keeps the last good users and says what is wrong."""
         state = self._stat()
@@ -41,7 +42,7 @@ class UsersFileSync:
             self._file_state = state
             _log.error("users_file_unusable", problem=str(error))
             return False
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             changed = await _bring_up(connection, wanted, datetime.now(UTC))
         self._file_state = state
         _log.info("users_synced", users=len(wanted), changed=changed)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from endy.storage.insert import added
 from endy.storage.tables import conversations, questions
 
 
@@ -55,16 +56,16 @@ async def earlier_questions(
 
 
 async def add_questions(connection: AsyncConnection, asked: Sequence[AskedQuestion]) -> None:
-    """Store answered questions, and the conversations that they open, in two statements."""
+    """Store answered questions, and the conversations that they open; what is stored already stays as it is."""
     opened = [
         {"id": one.conversation_id, "asker": one.asker, "created_at": one.asked_at}
         for one in asked
         if one.opens_conversation
     ]
     if opened:
-        await connection.execute(insert(conversations), opened)
+        await connection.execute(added(connection, conversations), opened)
     rows = [{name: getattr(one, name) for name in _COLUMNS} | {"source_ids": list(one.source_ids)} for one in asked]
-    await connection.execute(insert(questions), rows)
+    await connection.execute(added(connection, questions), rows)
 
 
 async def delete_before(connection: AsyncConnection, oldest: datetime, limit: int) -> int:

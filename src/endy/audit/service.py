@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from endy.audit import repository
 from endy.audit.repository import NOTHING_BEFORE, AuditRow
 from endy.privacy.masking import mask
-from endy.storage.transaction import reading, transaction
+from endy.storage.transaction import reading, retried, transaction
 
 PAGE = 500
 _NEVER = {"password", "password_hash", "token"}
@@ -52,6 +52,7 @@ class AuditLog:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    @retried
     async def add(self, event: Event) -> None:
         """Record something that is not part of another change."""
         async with transaction(self._engine) as connection:

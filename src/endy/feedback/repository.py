@@ -41,8 +41,8 @@ class FeedbackCounts:
 
 
 async def asked_by(connection: AsyncConnection, question_id: str) -> str | None:
-    """Who asked the question; None if there is no such question."""
-    query = select(questions.c.asker).where(questions.c.id == question_id)
+    """Who asked the question; None if there is no such question. Opinions about it wait for each other from here on."""
+    query = select(questions.c.asker).where(questions.c.id == question_id).with_for_update()
     return (await connection.execute(query)).scalar_one_or_none()
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, get_args
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,7 +17,7 @@ from endy.feedback.reasons import Reason
 from endy.feedback.repository import FeedbackCounts, FeedbackRow, Owned
 from endy.observability.metrics import Metrics
 from endy.privacy.masking import mask
-from endy.storage.transaction import reading, transaction
+from endy.storage.transaction import reading, retried, transaction
 
 DAYS = 30
 PAGE = 500
@@ -95,6 +96,7 @@ class FeedbackService:
         more = _write_cursor(rows[-1][1]) if len(rows) == limit else None
         return FeedbackPage([row for row, _ in rows], more)
 
+    @partial(retried, twice=True)
     async def _put(self, question_id: str, asker: str, values: dict[str, Any], kind: str) -> None:
         async with transaction(self._engine) as connection:
             if await repository.asked_by(connection, question_id) != asker:

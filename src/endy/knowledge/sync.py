@@ -143,7 +143,7 @@ class KnowledgeSync:
         return _Vectors(left, unfinished, complete=left == 0 or (not unfinished and left < len(missing)))
 
     async def _apply(self, plan: Plan, embedded: bool) -> int | None:
-        async with transaction(self.engine) as connection:
+        async with transaction(self.engine, "knowledge") as connection:
             if await repository.stored_documents(connection) != plan.base:
                 return None
             await repository.delete_documents(connection, plan.gone)

@@ -57,7 +57,7 @@ class VectorStore:
                 return len(missing) - start, True
             done: dict[str, Vectors] = {}
             failed = not await self._embed_into(done, missing[start : start + BATCH])
-            async with transaction(self._engine) as connection:
+            async with transaction(self._engine, "knowledge") as connection:
                 await repository.put_embeddings(connection, self.model, done)
             if progress:
                 progress(start + len(done), len(missing))
@@ -73,7 +73,7 @@ class VectorStore:
             found = await repository.get_embeddings(connection, self.model, set(twins.values()) - {""})
         copies = {key: found[twin] for key, twin in twins.items() if twin in found}
         if copies:
-            async with transaction(self._engine) as connection:
+            async with transaction(self._engine, "knowledge") as connection:
                 await repository.put_embeddings(connection, self.model, copies)
         return [section for section in missing if section.content_hash not in copies]
 

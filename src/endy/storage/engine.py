@@ -2,7 +2,6 @@
 
 import sqlite3
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,9 @@ from endy.errors import StartupError
 from endy.settings import Settings
 
 BUSY_SECONDS = 5
+LOCK_SECONDS = 5
+IDLE_SECONDS = 60
+POOL_WAIT_SECONDS = 5
 WRITES = "endy_writes"
 """Execution option of connections that are going to write."""
 
@@ -36,14 +38,45 @@ def create_engine(settings: Settings) -> AsyncEngine:
     if backend == "sqlite":
         return _sqlite(url)
     if backend in ("postgresql", "postgres"):
-        return _postgresql(url)
+        return _postgresql(url, settings)
     raise StartupError(f"DATABASE_URL: {backend}은(는) 지원하지 않아요. sqlite:///경로 또는 postgresql://을 써 주세요.")
 
 
-def _postgresql(url: URL) -> AsyncEngine:
-    if find_spec("asyncpg") is None:
-        raise StartupError("DATABASE_URL: PostgreSQL 드라이버가 없어요. pip install asyncpg 를 실행해 주세요.")
-    return create_async_engine(url.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, hide_parameters=True)
+_LIBPQ = {
+    "application_name": "endy",
+    "connect_timeout": "3",
+    # A network that swallows packets must not hold a question for the minutes that TCP would wait.
+    "tcp_user_timeout": "4000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+}
+"""What DATABASE_URL does not say otherwise."""
+
+
+def _postgresql(url: URL, settings: Settings) -> AsyncEngine:
+    timeouts = {
+        "statement_timeout": f"{settings.database_statement_seconds}s",
+        "lock_timeout": f"{LOCK_SECONDS}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        "timezone": "UTC",
+    }
+    session = " ".join(f"-c {name}={value}" for name, value in timeouts.items())
+    given: dict[str, str | tuple[str, ...]] = {**_LIBPQ, **url.query}
+    given["options"] = f"{session} {url.query.get('options', '')}".strip()
+    return create_async_engine(
+        url.set(drivername="postgresql+psycopg_async", query=given),
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+
+def libpq_url(engine: AsyncEngine) -> str:
+    """The engine's address with its password, as psycopg itself takes it."""
+    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _sqlite(url: URL) -> AsyncEngine:

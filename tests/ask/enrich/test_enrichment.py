@@ -74,7 +74,7 @@ def write(prompted: Prompted) -> str:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, model: Scripted) -> Callable[..., Settings]:
+def settings(tmp_path: Path, database_url: str, model: Scripted) -> Callable[..., Settings]:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "people.md").write_text(DOCUMENT, encoding="utf-8")
     (tmp_path / "docs" / "secret.md").write_text(SECRET, encoding="utf-8")
@@ -82,7 +82,7 @@ def settings(tmp_path: Path, model: Scripted) -> Callable[..., Settings]:
 
     def make(**values: Any) -> Settings:
         defaults = {
-            "database_url": f"sqlite:///{tmp_path}/endy.db",
+            "database_url": database_url,
             "knowledge_dir": tmp_path / "docs",
             "faq_file": tmp_path / "faq.json",
             "users_file": tmp_path / "users.json",

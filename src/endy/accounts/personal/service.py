@@ -11,7 +11,7 @@ from endy.audit import repository as audit
 from endy.audit.service import Event, record
 from endy.errors import NotFound
 from endy.storage.engine import empty_log
-from endy.storage.transaction import reading, transaction
+from endy.storage.transaction import reading, retried, transaction
 
 Left = Literal["kept", "blanked", "nothing"]
 
@@ -35,9 +35,10 @@ class PersonalData:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    @retried
     async def export(self, employee_id: str, actor: str) -> dict[str, Any]:
         """Everything that is stored about somebody, by table. Raises NotFound if that is nothing."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             found: dict[str, Any] = await repository.everything(connection, employee_id, asker_key(employee_id))
             found["audit"] = [asdict(row) for row in await audit.about(connection, employee_id)]
             if not any(found.values()):
@@ -45,6 +46,7 @@ class PersonalData:
             await record(connection, Event("privacy_exported", actor, employee_id))
         return found
 
+    @retried
     async def erase(self, employee_id: str, actor: str) -> Erased:
         """Delete what somebody left behind, in one transaction. Raises NotFound if that is nothing.
 
@@ -54,7 +56,7 @@ class PersonalData:
             found = await repository.everything(connection, employee_id, asker_key(employee_id))
         if not any(found.values()):
             raise NotFound(f"{employee_id}에 대해 저장된 것이 없어요.")
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "people") as connection:
             rows = await repository.erase(connection, employee_id, asker_key(employee_id))
             stored = await accounts.stored_user(connection, employee_id)
             account: Left = "nothing"

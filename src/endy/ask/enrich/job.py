@@ -114,7 +114,7 @@ class Enrichment:
         judged = await asyncio.to_thread(self._judge.judge, lines(answer.text), section, view)
         row = self._row(section, judged, answer)
         vectors = await asyncio.to_thread(self._vectors, judged.kept)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "knowledge") as connection:
             await repository.put_generated(connection, row)
             if self._embedder is not None and len(vectors):
                 model = repository.questions_model(self._embedder.name)
@@ -140,7 +140,7 @@ class Enrichment:
         return self._embedder.passages(questions).astype(np.float16)
 
     async def _publish(self) -> None:
-        async with transaction(self._engine) as connection:
+        async with transaction(self._engine, "knowledge") as connection:
             await repository.bump_version(connection)
         await self._refreshed()
 

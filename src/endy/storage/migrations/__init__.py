@@ -1,5 +1,8 @@
 """Schema migrations: Alembic, run from code inside one transaction."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
@@ -8,9 +11,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from endy.storage.transaction import transaction
+from endy.storage.transaction import Interrupted, reading, transaction
+
+ATTEMPTS = 10
+WAIT_FOR_TABLE = 2
+"""Seconds."""
 
 _log = structlog.get_logger(__name__)
 
@@ -19,20 +26,64 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
     """Bring the schema to `revision`; all or nothing, and nothing when it is there already.
 
     A database that a newer release has migrated is left as it is: releases stay compatible one step back.
+    Of several processes one migrates, and the others wait. On PostgreSQL a change that cannot have its table within
+    WAIT_FOR_TABLE gives way to whoever uses it and is tried again, so that nobody queues up behind it.
     """
-    async with transaction(engine) as connection:
-        await connection.run_sync(_upgrade, revision)
+    async with reading(engine) as connection:
+        if await connection.run_sync(_is_there, revision):
+            return
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async with _changing(engine) as connection:
+                await connection.run_sync(_upgrade, revision)
+                return
+        except Interrupted:
+            if attempt == ATTEMPTS:
+                raise
+            _log.warning("migration_waits", attempt=attempt)
+            await asyncio.sleep(attempt)
 
 
 async def downgrade(engine: AsyncEngine, revision: str) -> None:
     """Take the schema back to `revision` (`base` drops everything)."""
-    async with transaction(engine) as connection:
+    async with _changing(engine) as connection:
         await connection.run_sync(lambda sync: command.downgrade(_config(sync), revision))
+
+
+async def current_revision(engine: AsyncEngine) -> str | None:
+    """The revision that the database is at; None for one without any of our tables."""
+    async with reading(engine) as connection:
+        return await connection.run_sync(_current)
+
+
+def head_revision() -> str:
+    """The newest revision that this release knows."""
+    head = ScriptDirectory(str(Path(__file__).parent)).get_current_head()
+    assert head is not None  # noqa: S101  there are revisions in this folder  # nosec B101
+    return head
+
+
+@asynccontextmanager
+async def _changing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    async with transaction(engine, "migrations") as connection:
+        if engine.dialect.name == "postgresql":
+            await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WAIT_FOR_TABLE}s'")
+            await connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        yield connection
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _is_there(connection: Connection, revision: str) -> bool:
+    wanted = head_revision() if revision == "head" else revision
+    return _current(connection) == wanted
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
     config = _config(connection)
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = _current(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
         _log.warning("schema_is_newer", revision=current)

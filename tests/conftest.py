@@ -1,0 +1,42 @@
+"""Which databases a test runs on: SQLite, and for what the databases could do differently PostgreSQL as well."""
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ("tests.postgres",)
+
+ON_BOTH = (
+    "tests/accounts/",
+    "tests/ask/test_retention.py",
+    "tests/audit/",
+    "tests/knowledge/",
+    "tests/storage/",
+    "tests/web/test_accounts.py",
+    "tests/web/test_api.py",
+    "tests/web/test_csv.py",
+    "tests/web/test_generated.py",
+    "tests/web/test_sessions.py",
+)
+"""The modules whose tests run on both; `--postgresql` runs all others on PostgreSQL, too, instead of SQLite."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgresql", action="store_true", help="run every test with a database on PostgreSQL")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_url" in metafunc.fixturenames:
+        every = metafunc.config.getoption("--postgresql")
+        where = metafunc.definition.nodeid
+        both = where.startswith(ON_BOTH) and not metafunc.definition.get_closest_marker("sqlite")
+        kinds = ["postgresql"] if every and not metafunc.definition.get_closest_marker("sqlite") else ["sqlite"]
+        metafunc.parametrize("database_url", ["sqlite", "postgresql"] if both and not every else kinds, indirect=True)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database; tests marked `sqlite` are about what only that has."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path}/endy.db"
