@@ -30,8 +30,9 @@ from endy.background import Repeating
 from endy.errors import ServiceUnavailable, StartupError
 from endy.feedback.service import FeedbackService
 from endy.knowledge import repository as knowledge
-from endy.knowledge.sync import KnowledgeSync, KnowledgeWatcher, SyncReport
+from endy.knowledge.sync import KnowledgeSync, SyncReport
 from endy.knowledge.vectors import Progress
+from endy.knowledge.watcher import KnowledgeWatcher
 from endy.limits.rate import MemoryRateLimiter, RateLimiter
 from endy.llm.build import language_model
 from endy.llm.models import LanguageModel
@@ -44,6 +45,7 @@ from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, Concept, VocabularyErr
 from endy.settings import Settings
 from endy.storage import migrations
 from endy.storage.engine import create_engine
+from endy.storage.jobs import Jobs
 from endy.storage.probe import DatabaseProbe
 from endy.storage.transaction import reading
 
@@ -53,6 +55,7 @@ START_PATIENCE = 25.0
 USERS_FILE_EVERY = 2.0
 ENRICH_EVERY = 600.0
 RETENTION_EVERY = 24 * 3600.0
+LOOK_FOR_WORK_EVERY = 300.0
 
 ENOUGH_DISK = 1024**3
 """Bytes; the guide's alarm rings below the same."""
@@ -105,6 +108,7 @@ class Services:
     users: UserDirectory
     users_file: UsersFileSync
     audit: AuditLog
+    jobs: Jobs
     sso: SingleSignOn | None
     feedback: FeedbackService
     model: LanguageModel
@@ -116,6 +120,7 @@ class Services:
         """Search the newest committed knowledge from now on."""
         searcher = await self.searcher.refresh()
         self.metrics.knowledge_sections.set(len(searcher.sections))
+        self.metrics.knowledge_version.set(searcher.version)
 
     async def on_knowledge(self, _version: int) -> None:
         await self.refresh()
@@ -216,22 +221,39 @@ async def running_services(
         await job.sync(patience=0.0 if background else math.inf)
         await services.refresh()
         if background:
-            if settings.llm_enrich:
-                enrichment = build_enrichment(services)
-                enriching = Repeating("generated-questions", enrichment.run, ENRICH_EVERY)
-                enriching.start()
-                stack.push_async_callback(enriching.stop)
             watcher = KnowledgeWatcher(job, services.on_knowledge, services.searcher().version, services.on_failure)
             watcher.start()
             stack.push_async_callback(watcher.stop)
-            retention = QuestionRetention(engine, settings.question_retention_days)
-            for repeated in (
-                Repeating("users-file", services.users_file.sync, USERS_FILE_EVERY, first=USERS_FILE_EVERY),
-                Repeating("question-retention", retention.clean, RETENTION_EVERY),
-            ):
+            for repeated in _repeated(services):
                 repeated.start()
                 stack.push_async_callback(repeated.stop)
         yield services
+
+
+def _repeated(services: Services) -> list[Repeating]:
+    """What goes on beside the serving; of all replicas, one does what is a job."""
+    settings = services.settings
+    retention = QuestionRetention(services.engine, settings.question_retention_days)
+
+    async def forget() -> None:
+        async with services.jobs.turn("question-retention", RETENTION_EVERY) as turn:
+            if turn is not None:
+                await retention.clean()
+
+    repeated = [
+        Repeating("users-file", services.users_file.sync, USERS_FILE_EVERY, first=USERS_FILE_EVERY),
+        Repeating("question-retention", forget, LOOK_FOR_WORK_EVERY),
+    ]
+    if settings.llm_enrich:
+        enrichment = build_enrichment(services)
+
+        async def enrich() -> None:
+            async with services.jobs.turn("generated-questions") as turn:
+                if turn is not None:
+                    await enrichment.run(turn.progress)
+
+        repeated.append(Repeating("generated-questions", enrich, ENRICH_EVERY))
+    return repeated
 
 
 async def note_settings(audit: AuditLog, settings: Settings) -> None:
@@ -271,6 +293,7 @@ def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Serv
         users=UserDirectory(engine, settings),
         users_file=UsersFileSync(engine, settings),
         audit=AuditLog(engine),
+        jobs=Jobs(engine),
         sso=SingleSignOn(settings) if settings.single_sign_on else None,
         feedback=FeedbackService(engine, metrics),
         limiter=MemoryRateLimiter(settings.rate_limit_per_minute, settings.rate_limit_per_hour),

@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from threading import Event
 
 import pytest
@@ -13,6 +14,7 @@ from endy.knowledge import repository
 from endy.knowledge.sync import KnowledgeSync
 from endy.storage.engine import create_engine
 from endy.storage.transaction import reading
+from tests.databases import execute
 from tests.knowledge.conftest import LEAVE, CountingEmbedder, Home, faq
 
 PROGRAM = """
@@ -70,6 +72,8 @@ async def test_a_killed_first_sync_resumes(home: Home, embedder: CountingEmbedde
     assert 24 <= kept < 62
     assert await home.sections() == {}
     assert await repository.knowledge_version(home.engine) == 0
+    # On one machine it is seen that the other process is gone; elsewhere its lease has to run out first.
+    execute(home.settings.database_url, f"UPDATE jobs SET lease_until = '{datetime.now(UTC)}'")  # noqa: S608
     report = await home.syncer(embedder).sync()
     assert len(embedder.embedded) == 62 - kept
     assert (report.added, report.version) == (62, 1)
@@ -98,7 +102,7 @@ async def test_two_syncs_at_once_write_once(home: Home, embedder: CountingEmbedd
     other = KnowledgeSync(other_engine, home.settings, embedder, "test")
     reports = await asyncio.gather(syncer.sync(), syncer.sync(), other.sync(), other.sync())
     assert sorted(report.added for report in reports) == [0, 0, 0, 4]
-    assert {report.version for report in reports} == {1}
+    assert len(embedder.embedded) == 4
     assert len(await home.sections()) == len(await home.vectors()) == 4
     await other_engine.dispose()
 
@@ -119,7 +123,8 @@ async def test_an_overtaken_sync_does_not_bring_old_content_back(home: Home) -> 
     overtaken = asyncio.create_task(home.syncer(slow).sync())
     await asyncio.sleep(0.2)
     home.write("leave.md", LEAVE.replace("15일", "17일"))
-    await home.syncer(quick).sync()
+    # The first is still embedding; the second has no time to wait for it.
+    await home.syncer(quick).sync(patience=0.0)
     assert slow.gate
     slow.gate.set()
     report = await overtaken

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from endy.knowledge.sync import KnowledgeWatcher
+from endy.knowledge.watcher import KnowledgeWatcher
 from tests.knowledge.conftest import LEAVE, CountingEmbedder, Home, faq
 
 LIVE_SECONDS = 5.0

@@ -20,7 +20,7 @@ from tests.web.conftest import PEOPLE, Client, sign_in
 
 OPEN, ASK, OWN = Permission.OPEN, Permission.ASK, Permission.OWN_ACCOUNT
 FEEDBACK, USERS, AUDIT = Permission.READ_FEEDBACK, Permission.MANAGE_USERS, Permission.READ_AUDIT
-KNOWLEDGE = Permission.READ_KNOWLEDGE
+KNOWLEDGE, OPERATIONS = Permission.READ_KNOWLEDGE, Permission.READ_OPERATIONS
 
 TABLE: dict[tuple[str, str], Permission] = {
     ("GET", "/"): OPEN,
@@ -55,6 +55,7 @@ TABLE: dict[tuple[str, str], Permission] = {
     ("GET", "/api/feedback/negative"): FEEDBACK,
     ("GET", "/api/feedback/export"): FEEDBACK,
     ("GET", "/api/admin/knowledge/generated-questions"): KNOWLEDGE,
+    ("GET", "/api/admin/jobs"): OPERATIONS,
     ("GET", "/api/admin/audit"): AUDIT,
     ("GET", "/api/admin/audit/export"): AUDIT,
     ("GET", "/api/admin/users"): USERS,

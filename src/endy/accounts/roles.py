@@ -19,6 +19,7 @@ class Permission(StrEnum):
     READ_KNOWLEDGE = "read_knowledge"
     MANAGE_USERS = "manage_users"
     READ_AUDIT = "read_audit"
+    READ_OPERATIONS = "read_operations"
 
 
 _EVERYONE = frozenset({Permission.OPEN, Permission.ASK, Permission.OWN_ACCOUNT})

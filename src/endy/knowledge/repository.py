@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from endy.knowledge.problems import Problem
 from endy.retrieval.section import Section
+from endy.storage.notices import announce
 from endy.storage.tables import documents, embeddings, generated_questions, knowledge_state, sections
 from endy.storage.transaction import reading
 
@@ -122,6 +123,7 @@ async def bump_version(connection: AsyncConnection) -> int:
         await connection.execute(insert(knowledge_state).values(id=1, **values))
     else:
         await connection.execute(update(knowledge_state).where(knowledge_state.c.id == 1).values(**values))
+    await announce(connection, version)
     return version
 
 

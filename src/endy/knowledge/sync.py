@@ -2,38 +2,36 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
-from watchfiles import awatch
 
 from endy.audit.service import record
 from endy.errors import ServiceUnavailable
 from endy.knowledge import repository
-from endy.knowledge.files import Listing, LoadedFile, list_files, load, signature
+from endy.knowledge.files import Listing, LoadedFile, list_files, load
 from endy.knowledge.plan import Plan
 from endy.knowledge.problems import Problem
 from endy.knowledge.vectors import Embed, Progress, VectorStore
+from endy.retrieval.section import Section
 from endy.settings import Settings
+from endy.storage.jobs import Jobs
 from endy.storage.transaction import reading, transaction
 
 ATTEMPTS = 5
-POLL_SECONDS = 2.0
-SETTLE_SECONDS = 0.3
-RETRY_SECONDS = 60.0
-PATIENCE = 3.0
-"""Seconds of embedding that a change may wait for; what is left goes live by words alone and is embedded after."""
+LOOK_AGAIN = 0.3
+
+EMBEDDING = "embedding"
+"""The job that one process does for all."""
 
 FILES = "files"
 """The actor of changes that come out of KNOWLEDGE_DIR and FAQ_FILE."""
 
 _T = TypeVar("_T")
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,8 @@ class SyncReport:
     unembedded: int = 0
     unfinished: bool = False
     """Embedding ran out of time, not out of order: sync again to go on."""
+    elsewhere: bool = False
+    """Another process is embedding: look again in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class _Vectors:
     left: int = 0
     unfinished: bool = False
     complete: bool = False
+    elsewhere: bool = False
 
 
 class KnowledgeSync:
@@ -74,6 +75,7 @@ class KnowledgeSync:
         self._executor = ThreadPoolExecutor(1, "knowledge")
         self._vectors = VectorStore(engine, embed, model, self._executor) if embed else None
         self._turn = asyncio.Lock()
+        self._jobs = Jobs(engine)
 
     async def sync(self, progress: Progress | None = None, patience: float = math.inf) -> SyncReport:
         """Bring the database up to the files; safe to run in several tasks and processes at once.
@@ -128,9 +130,21 @@ class KnowledgeSync:
     async def _embed(self, plan: Plan, progress: Progress | None, patience: float) -> _Vectors:
         if self._vectors is None:
             return _Vectors()
-        missing = await self._vectors.missing(plan.sections, plan.documents)
-        if not missing:
-            return _Vectors()
+        ends, waited = time.monotonic() + patience, False
+        while missing := await self._vectors.missing(plan.sections, plan.documents):
+            async with self._jobs.turn(EMBEDDING) as turn:
+                if turn is not None:
+                    return await self._fill(plan, missing, _both(turn.progress, progress), ends - time.monotonic())
+            if time.monotonic() >= ends:
+                return _Vectors(len(missing), unfinished=True, elsewhere=True)
+            # Another process is at it, probably with the same files: what it stores is not to be done again.
+            await asyncio.sleep(LOOK_AGAIN)
+            waited = True
+        # Whoever stored them may have been killed before it could say so.
+        return _Vectors(complete=waited)
+
+    async def _fill(self, plan: Plan, missing: list[Section], progress: Progress, patience: float) -> _Vectors:
+        assert self._vectors is not None  # noqa: S101  without an embedder nothing is missing  # nosec B101
         async with reading(self.engine) as connection:
             stored = await repository.sections_of(
                 connection, {section.document for section in missing} | plan.documents
@@ -169,102 +183,17 @@ class KnowledgeSync:
             version,
             vectors.left,
             vectors.unfinished,
+            vectors.elsewhere,
         )
 
     async def _in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
 
-class KnowledgeWatcher:
-    """Syncs when files change and tells `on_change` about every new version, whoever wrote it.
+def _both(first: Progress, second: Progress | None) -> Progress:
+    def tell(done: int, total: int) -> None:
+        first(done, total)
+        if second is not None:
+            second(done, total)
 
-    The file system's own notices make it quick; a look every two seconds makes it sure (network
-    folders send none). A fault is logged, counted in `failures`, and tried again later.
-    """
-
-    def __init__(
-        self,
-        sync: KnowledgeSync,
-        on_change: Callable[[int], Awaitable[object]],
-        version: int | None = None,
-        on_failure: Callable[[Exception], object] | None = None,
-    ) -> None:
-        self.failures = 0
-        self._sync = sync
-        self._on_change = on_change
-        self._on_failure = on_failure
-        self._told = version
-        self._seen: int | None = None
-        self._due = 0.0
-        self._quiet_until = 0.0
-        self._faults_in_a_row = 0
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self.run(), name="knowledge-watcher")
-
-    async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        noticed = asyncio.Event()
-        notices = asyncio.create_task(self._listen(noticed))
-        try:
-            while True:
-                await self._step_safely()
-                goes_on = max(self._due, self._quiet_until) <= _now()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(noticed.wait(), 0.0 if goes_on else POLL_SECONDS)
-                    await asyncio.sleep(SETTLE_SECONDS)
-                noticed.clear()
-        finally:
-            notices.cancel()
-            with suppress(asyncio.CancelledError):
-                await notices
-
-    async def _step_safely(self) -> None:
-        try:
-            await self._step()
-            self._faults_in_a_row = 0
-        except Exception as error:  # noqa: BLE001  the watcher must outlive any fault
-            self.failures += 1
-            self._faults_in_a_row += 1
-            self._due = 0.0
-            self._quiet_until = _now() + min(RETRY_SECONDS, 2.0**self._faults_in_a_row)
-            _log.exception("knowledge_watch_failed")
-            if self._on_failure:
-                self._on_failure(error)
-
-    async def _step(self) -> None:
-        files = await asyncio.to_thread(signature, self._sync.settings)
-        moved = files != self._seen
-        if not moved and _now() < self._quiet_until:
-            return
-        if moved or _now() >= self._due:
-            self._seen, self._due = files, float("inf")
-            report = await self._sync.sync(patience=PATIENCE)
-            if report.unembedded:
-                self._due = _now() + (0.0 if report.unfinished else RETRY_SECONDS)
-        version = await repository.knowledge_version(self._sync.engine)
-        if version != self._told:
-            await self._on_change(version)
-            self._told = version
-
-    async def _listen(self, noticed: asyncio.Event) -> None:
-        settings = self._sync.settings
-        while True:
-            paths = [path for path in (settings.knowledge_dir, settings.faq_file) if path.exists()]
-            try:
-                async for _ in awatch(*paths, debounce=200, rust_timeout=1000):
-                    noticed.set()
-            except (OSError, RuntimeError) as error:
-                _log.warning("file_notices_unavailable", reason=str(error))
-            await asyncio.sleep(RETRY_SECONDS)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+    return tell

@@ -32,6 +32,13 @@ class Metrics:
         self.retrieval_seconds = Histogram("retrieval_seconds", "검색 시간(초)", buckets=BUCKETS, registry=registry)
         self.active_users = Gauge("active_users", "최근 15분에 쓴 사람 수", registry=registry)
         self.knowledge_sections = Gauge("knowledge_sections", "검색할 수 있는 섹션 수", registry=registry)
+        self.knowledge_version = Gauge(
+            "knowledge_version", "검색하는 지식 버전 (복제본마다 같아야 함)", registry=registry
+        )
+        self.job_succeeded = Gauge(
+            "job_last_success_timestamp_seconds", "백그라운드 작업이 마지막으로 성공한 때", ["job"], registry=registry
+        )
+        self.job_running = Gauge("job_running", "백그라운드 작업이 돌고 있으면 1", ["job"], registry=registry)
         self.disk_free = Gauge("disk_free_bytes", "데이터 폴더가 있는 디스크의 남은 용량", registry=registry)
 
     def watch_disk(self, folder: Path) -> None:

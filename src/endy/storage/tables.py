@@ -195,6 +195,22 @@ feedback = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
 
+# Background work that one process does at a time. Whoever is `holder` says so again before `lease_until`;
+# `outcome`: done, failed or interrupted. `progress`: {"done": 3, "total": 9}.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(200), nullable=False, server_default=""),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("started_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("succeeded_at", DateTime(timezone=True)),
+    Column("outcome", String(16), nullable=False, server_default=""),
+    Column("progress", JSON),
+    Column("problem", Text, nullable=False, server_default=""),
+)
+
 # Append-only: triggers refuse changes, and each row's `hash` covers the row and the hash before it.
 audit = Table(
     "audit",

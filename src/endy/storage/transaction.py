@@ -114,9 +114,7 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-def retried(
-    work: Callable[P, Coroutine[Any, Any, T]], *, twice: bool = False
-) -> Callable[P, Coroutine[Any, Any, T]]:
+def retried(work: Callable[P, Coroutine[Any, Any, T]], *, twice: bool = False) -> Callable[P, Coroutine[Any, Any, T]]:
     """Do the whole of `work` again, a few times, when its transaction was taken back; with `twice` also when it
     may have been committed after all."""
     again = (Interrupted, Uncertain) if twice else (Interrupted,)

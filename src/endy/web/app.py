@@ -15,7 +15,7 @@ from endy.observability.logging import configure_logging
 from endy.observability.metrics import Metrics
 from endy.settings import Settings
 from endy.web import api_docs, pages, security_txt
-from endy.web.api import accounts, ask, audit, catalog, feedback, knowledge, operations, sso, users
+from endy.web.api import accounts, ask, audit, catalog, feedback, jobs, knowledge, operations, sso, users
 from endy.web.envelope import Envelope
 from endy.web.errors import add_error_handlers
 
@@ -57,7 +57,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory = running_s
     app.add_middleware(Envelope, metrics=metrics, production=settings.production, public_url=settings.public_url)
     add_error_handlers(app)
     app.router.routes.extend(ask.quick_routes)
-    for area in (ask, catalog, accounts, sso, users, audit, feedback, knowledge, operations, pages, security_txt):
+    for area in (ask, catalog, accounts, sso, users, audit, feedback, jobs, knowledge, operations, pages, security_txt):
         app.include_router(area.router)
     if not settings.production:
         app.include_router(api_docs.router)

@@ -92,6 +92,7 @@ SignedIn = Annotated[User, Depends(needs(Permission.OWN_ACCOUNT))]
 UserManager = Annotated[User, Depends(needs(Permission.MANAGE_USERS))]
 FeedbackReader = Annotated[User, Depends(needs(Permission.READ_FEEDBACK))]
 KnowledgeReader = Annotated[User, Depends(needs(Permission.READ_KNOWLEDGE))]
+Operator = Annotated[User, Depends(needs(Permission.READ_OPERATIONS))]
 AuditReader = Annotated[User, Depends(needs(Permission.READ_AUDIT))]
 
 
