@@ -16,6 +16,7 @@ from endy.accounts.sso import SingleSignOn
 from endy.accounts.throttle import LoginLimits, LoginThrottle
 from endy.accounts.users import UserDirectory
 from endy.accounts.users_sync import UsersFileSync
+from endy.ask.answers import Answers
 from endy.ask.catalog import Catalog
 from endy.ask.decision import Confidence
 from endy.ask.enrich.job import Enrichment
@@ -34,7 +35,9 @@ from endy.knowledge.sync import KnowledgeSync, SyncReport
 from endy.knowledge.vectors import Progress
 from endy.knowledge.watcher import KnowledgeWatcher
 from endy.limits.rate import MemoryRateLimiter, RateLimiter
+from endy.limits.redis import RedisRateLimiter
 from endy.llm.build import language_model
+from endy.llm.ledger import RedisLedger
 from endy.llm.models import LanguageModel
 from endy.observability.health import Health
 from endy.observability.metrics import Metrics, free_bytes
@@ -47,6 +50,7 @@ from endy.storage import migrations
 from endy.storage.engine import create_engine
 from endy.storage.jobs import Jobs
 from endy.storage.probe import DatabaseProbe
+from endy.storage.redis import RedisStore, Use
 from endy.storage.transaction import reading
 
 START_PATIENCE = 25.0
@@ -113,6 +117,7 @@ class Services:
     feedback: FeedbackService
     model: LanguageModel
     limiter: RateLimiter
+    redis: RedisStore | None
     health: Health
     metrics: Metrics
 
@@ -209,6 +214,8 @@ async def running_services(
         stack.push_async_callback(engine.dispose)
         await migrations.upgrade(engine)
         services = _assemble(settings, engine, metrics)
+        if services.redis is not None:
+            stack.push_async_callback(services.redis.aclose)
         stack.push_async_callback(services.model.aclose)
         stack.push_async_callback(services.ask.close)
         stack.callback(services.accounts.close)
@@ -274,7 +281,8 @@ async def note_settings(audit: AuditLog, settings: Settings) -> None:
 def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Services:
     searcher = LiveSearcher(settings, engine, build_embedder(settings))
     metrics.watch_disk(_data_folder(settings))
-    model = language_model(settings, metrics)
+    redis = _build_redis(settings, metrics)
+    model = language_model(settings, metrics, RedisLedger(redis) if redis else None)
     return Services(
         settings=settings,
         engine=engine,
@@ -286,26 +294,43 @@ def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Serv
             metrics,
             build_writer(settings, model, metrics),
             settings.answer_cache_seconds,
+            Answers(settings.answer_cache_seconds, redis),
         ),
         catalog=Catalog(searcher),
         searcher=searcher,
-        accounts=AccountService(engine, settings, _build_throttle(settings)),
+        accounts=AccountService(engine, settings, _build_throttle(settings, redis)),
         users=UserDirectory(engine, settings),
         users_file=UsersFileSync(engine, settings),
         audit=AuditLog(engine),
         jobs=Jobs(engine),
         sso=SingleSignOn(settings) if settings.single_sign_on else None,
         feedback=FeedbackService(engine, metrics),
-        limiter=MemoryRateLimiter(settings.rate_limit_per_minute, settings.rate_limit_per_hour),
+        limiter=_limiter(redis, "rate_limit", "ask", settings.rate_limit_per_minute, settings.rate_limit_per_hour),
+        redis=redis,
         model=model,
-        health=_build_health(settings, engine, searcher, model),
+        health=_build_health(settings, engine, searcher, model, redis),
         metrics=metrics,
     )
 
 
-def _build_throttle(settings: Settings) -> LoginThrottle:
+def _build_redis(settings: Settings, metrics: Metrics) -> RedisStore | None:
+    if settings.redis_url is None:
+        return None
+    secret = settings.secret_key.get_secret_value()
+    return RedisStore(settings.redis_url, secret, lambda use: metrics.redis_fallbacks.labels(use).inc())
+
+
+def _limiter(redis: RedisStore | None, use: Use, name: str, per_minute: int, per_hour: int) -> RateLimiter:
+    if redis is None:
+        return MemoryRateLimiter(per_minute, per_hour)
+    return RedisRateLimiter(redis, use, name, per_minute, per_hour)
+
+
+def _build_throttle(settings: Settings, redis: RedisStore | None) -> LoginThrottle:
     limits = LoginLimits(
-        pair=MemoryRateLimiter(5, 20), account=MemoryRateLimiter(10, 60), address=MemoryRateLimiter(30, 300)
+        pair=_limiter(redis, "login_limit", "pair", 5, 20),
+        account=_limiter(redis, "login_limit", "account", 10, 60),
+        address=_limiter(redis, "login_limit", "address", 30, 300),
     )
     return LoginThrottle(limits, settings.secret_key.get_secret_value())
 
@@ -333,7 +358,9 @@ def build_enrichment(services: Services) -> Enrichment:
     )
 
 
-def _build_health(settings: Settings, engine: AsyncEngine, searcher: LiveSearcher, model: LanguageModel) -> Health:
+def _build_health(
+    settings: Settings, engine: AsyncEngine, searcher: LiveSearcher, model: LanguageModel, redis: RedisStore | None
+) -> Health:
     health = Health()
 
     async def llm_service() -> bool:
@@ -356,6 +383,8 @@ def _build_health(settings: Settings, engine: AsyncEngine, searcher: LiveSearche
     health.register("database_writes", probe.writable, needed=False)
     health.register("disk_space", disk_space, needed=False)
     health.register("search_index", search_index, needed=True)
+    if redis is not None:
+        health.register("redis", redis.ping, needed=False)
     return health
 
 

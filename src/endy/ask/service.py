@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 import structlog
 
 from endy.ask import compose, wording
-from endy.ask.cache import AnswerCache, CacheKey
+from endy.ask.answers import Answers
+from endy.ask.cache import CacheKey
 from endy.ask.decision import Confidence
 from endy.ask.flight import Flights
 from endy.ask.followup import search_with_turns
@@ -90,6 +91,7 @@ class AskService:
         metrics: Metrics,
         writer: Writer | None = None,
         cache_seconds: float = 86_400,
+        answers: Answers | None = None,
     ) -> None:
         self._log = log
         self._searcher = searcher
@@ -98,7 +100,7 @@ class AskService:
         self._metrics = metrics
         self._writer = writer
         self._model_key = writer.key if writer else "extractive"
-        self._cache: AnswerCache[Answer] = AnswerCache(cache_seconds)
+        self._answers = answers or Answers(cache_seconds)
         self._similar: SimilarAnswers[Answer] = SimilarAnswers(cache_seconds)
         self._flights: Flights[Answer | str | _Result] = Flights()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ask")
@@ -107,7 +109,7 @@ class AskService:
     async def ask(self, request: AskRequest) -> Answer:
         """The whole answer. Raises ServiceUnavailable when too many questions wait already."""
         asking = await self._begin(request)
-        result = self._cached(asking)
+        result = await self._cached(asking)
         if result is None:
             async with aclosing(self._flights.join(asking.key, lambda: self._answer(asking))) as items:
                 async for item in items:
@@ -119,7 +121,7 @@ class AskService:
     async def stream(self, request: AskRequest) -> AsyncIterator[StreamEvent]:
         """The same answer as events: everything known first, then its text in pieces, then the whole."""
         asking = await self._begin(request)
-        result = self._cached(asking)
+        result = await self._cached(asking)
         told = spoke = False
         if result is None:
             async with aclosing(self._flights.join(asking.key, lambda: self._answer(asking))) as items:
@@ -169,8 +171,8 @@ class AskService:
                 return request.conversation_id, tuple(turns), False
         return uuid.uuid4().hex, request.turns[-TURNS:], True
 
-    def _cached(self, asking: _Asking) -> _Result | None:
-        cached = self._cache.get(asking.key)
+    async def _cached(self, asking: _Asking) -> _Result | None:
+        cached = await self._answers.get(asking.key)
         self._metrics.cache_operations.labels("miss" if cached is None else "hit").inc()
         return None if cached is None else _Result(replace(cached, mode="cached"))
 
@@ -178,7 +180,7 @@ class AskService:
         """The answer on its way: what is known at first, sentences, the result; or the result alone."""
         examination = await self.examine(asking.request, asking.turns)
         if self._writer is None or not _worth_writing(examination):
-            self._cache.put(asking.key, examination.answer)
+            await self._answers.put(asking.key, examination.answer)
             yield _Result(examination.answer)
             return
         scope = replace(asking.key, question="")
@@ -188,8 +190,19 @@ class AskService:
             yield _Result(replace(similar, mode="cached"))
             return
         yield compose.begun(examination.answer, examination.result)
+        async with self._answers.flight(asking.key) as landed:
+            if landed is not None:
+                yield _Result(replace(landed, mode="cached"))
+                return
+            async with aclosing(self._write(self._writer, asking, examination, scope)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+    async def _write(
+        self, writer: Writer, asking: _Asking, examination: Examination, scope: CacheKey
+    ) -> AsyncGenerator[str | _Result]:
         written = Written("unavailable")
-        async with aclosing(self._writer.write(_task(asking, examination))) as pieces:
+        async with aclosing(writer.write(_task(asking, examination))) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Written):
                     written = piece
@@ -199,7 +212,7 @@ class AskService:
         korean = wording.is_korean(asking.request.question)
         answer = compose.finished(examination.answer, examination.result, written, korean)
         if written.outcome != "unavailable":
-            self._cache.put(asking.key, answer)
+            await self._answers.put(asking.key, answer)
             if not asking.turns and answer.mode == "llm":
                 self._similar.put(scope, examination.result, answer)
         yield _Result(answer, asking.id, written.model, written.usage)

@@ -25,6 +25,9 @@ class Metrics:
         self.written = Counter("llm_written", "모델이 쓴 답의 결말", ["outcome"], registry=registry)
         self.rewritten = Counter("llm_rewritten", "근거 확인에 걸려 다시 쓴 수", registry=registry)
         self.cache_operations = Counter("cache_operations", "답변 캐시 사용", ["operation"], registry=registry)
+        self.redis_fallbacks = Counter(
+            "redis_fallbacks", "Redis가 없어 이 프로세스에서 대신한 수", ["use"], registry=registry
+        )
         self.feedback = Counter("feedback", "답변 평가 수", ["type"], registry=registry)
         self.errors = Counter("errors", "오류 수", ["error_type"], registry=registry)
         self.sso_sign_ins = Counter("sso_sign_ins", "회사 계정 로그인 수", ["result"], registry=registry)

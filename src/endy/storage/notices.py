@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-import psycopg
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -28,6 +27,9 @@ async def listen(engine: AsyncEngine, told: Callable[[], object]) -> None:
     """
     if engine.dialect.name != "postgresql":
         return
+    # Here and not above: a machine with SQLite should not pay for the driver.
+    import psycopg  # noqa: PLC0415
+
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(libpq_url(engine), autocommit=True) as connection:

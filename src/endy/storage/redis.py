@@ -1,0 +1,108 @@
+"""Redis, as far as it is there: short timeouts, and a decided way to do without it."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import structlog
+
+from endy.errors import StartupError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+Use = Literal["rate_limit", "login_limit", "answer_cache", "single_flight", "llm_budget"]
+"""What Redis is used for, as `redis_fallbacks_total` counts it."""
+
+CONNECT_SECONDS = 0.5
+COMMAND_SECONDS = 0.5
+REST_SECONDS = 2.0
+"""After a failure nobody waits for Redis for so long; then one call tries it."""
+
+MOST_CONNECTIONS = 32
+POOL_SECONDS = 2.0
+_SCHEMA = 1
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+class RedisAway(Exception):
+    """Do without; it has been counted."""
+
+
+class RedisStore:
+    """One per process. `on_fallback` is told whenever something had to do without Redis."""
+
+    def __init__(
+        self, url: str, secret: str, on_fallback: Callable[[Use], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Raises StartupError for an address that cannot be read; a server that is away is no reason not to start."""
+        # Here and not above: a machine without Redis should not pay for its client.
+        from redis.asyncio import BlockingConnectionPool, Redis  # noqa: PLC0415
+        from redis.asyncio.retry import Retry  # noqa: PLC0415
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.exceptions import RedisError  # noqa: PLC0415
+
+        self._troubles = (RedisError, OSError, TimeoutError)
+        try:
+            # A crowd waits its turn; that is no sign of a server that is away.
+            pool = BlockingConnectionPool.from_url(
+                url,
+                timeout=POOL_SECONDS,
+                socket_connect_timeout=CONNECT_SECONDS,
+                socket_timeout=COMMAND_SECONDS,
+                max_connections=MOST_CONNECTIONS,
+                retry=Retry(NoBackoff(), 0),
+                client_name="endy",
+            )
+            self._client: Redis = Redis.from_pool(pool)
+        except (ValueError, RedisError):
+            raise StartupError("REDIS_URL: 주소를 읽을 수 없어요. redis://호스트:6379/0 처럼 적어 주세요.") from None
+        self._secret = secret.encode()
+        self._on_fallback = on_fallback
+        self._clock = clock
+        self._away = False
+        self._try_at = 0.0
+
+    def key(self, kind: str, *parts: str) -> str:
+        """A key that tells nobody what it stands for: the parts are hashed with SECRET_KEY."""
+        name = hmac.new(self._secret, "\0".join(parts).encode("utf-8", "backslashreplace"), hashlib.sha256).hexdigest()
+        return f"endy:{_SCHEMA}:{kind}:{name[:40]}"
+
+    async def call(self, use: Use, work: "Callable[[Redis], Awaitable[T]]") -> T:
+        """What `work` gives. Raises RedisAway at once while Redis is known to be away, and when it fails now."""
+        if self._away:
+            if self._clock() < self._try_at:
+                self._on_fallback(use)
+                raise RedisAway
+            self._try_at = self._clock() + REST_SECONDS
+        try:
+            done = await work(self._client)
+        except self._troubles as error:
+            self._gone(error)
+            self._on_fallback(use)
+            raise RedisAway from error
+        if self._away:
+            self._away = False
+            _log.info("redis_back")
+        return done
+
+    async def ping(self) -> bool:
+        """Whether it answers now, for health."""
+        try:
+            return bool(await self._client.ping())
+        except self._troubles as error:
+            self._gone(error)
+            return False
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    def _gone(self, error: BaseException) -> None:
+        self._try_at = self._clock() + REST_SECONDS
+        if not self._away:
+            self._away = True
+            _log.warning("redis_away", reason=type(error).__name__, effect="한도와 캐시를 이 프로세스에서만 세요")
