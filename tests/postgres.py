@@ -113,3 +113,15 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """A fresh, empty database."""
     return postgres_server.create_database()
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """A server that a test may stop."""
+    folder = Path(tempfile.mkdtemp(prefix="endy-postgres-"))
+    folder.chmod(0o755)
+    server = PostgresServer(folder / "server", durable=True)
+    server.start()
+    yield server
+    server.stop(signal.SIGQUIT)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -52,7 +52,9 @@ from endy.storage.jobs import Jobs
 from endy.storage.probe import DatabaseProbe
 from endy.storage.redis import RedisStore, Use
 from endy.storage.transaction import reading
+from endy.storage.waiting import wait_for_database
 
+DATABASE_PATIENCE = 30.0
 START_PATIENCE = 25.0
 """Seconds that a first start waits for vectors; the rest is made while it serves."""
 
@@ -193,6 +195,7 @@ async def prepare(settings: Settings, progress: Progress | None = None) -> SyncR
     """Migrate the database and bring it up to the files, before anybody is served; vectors as far as START_PATIENCE."""
     engine = create_engine(settings)
     try:
+        await wait_for_database(engine, DATABASE_PATIENCE)
         await migrations.upgrade(engine)
         job = build_sync(settings, engine)
         try:
@@ -212,6 +215,7 @@ async def running_services(
     engine = create_engine(settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
+        await wait_for_database(engine, DATABASE_PATIENCE)
         await migrations.upgrade(engine)
         services = _assemble(settings, engine, metrics)
         if services.redis is not None:

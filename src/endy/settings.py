@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="서버가 듣는 포트")
     environment: Literal["development", "production"] = Field("development", description="실행 환경")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="로그 수준")
+    drain_seconds: float = Field(
+        5, ge=0, le=300, description="SIGTERM을 받고 readiness를 내린 뒤 새 요청을 더 받는 시간(초)"
+    )
     reload: bool = Field(False, description="코드가 바뀌면 다시 시작 (개발용)")
 
     secret_key: SecretStr = Field(SecretStr(DEFAULT_SECRET_KEY), description="서명에 쓰는 비밀키 (운영은 32자 이상)")

@@ -73,7 +73,8 @@ def open_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
     (tmp_path / "users.json").write_text(json.dumps({"users": people}), encoding="utf-8")
 
     def start(**values: Any) -> House:
-        config = _config(_settings(tmp_path, **values))
+        settings = _settings(tmp_path, **values)
+        config = _config(settings, create_app(settings))
         config.app, config.port = (
             create_app(_settings(tmp_path, **values), partial(running_services, background=False)),
             0,

@@ -1,14 +1,11 @@
 """What only a database server can do to us: restart, refuse, time out, and lose connections in the middle."""
 
 import asyncio
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -35,18 +32,6 @@ async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
     await upgrade(engine)
     yield engine
     await engine.dispose()
-
-
-@pytest.fixture
-def own_server() -> Iterator[PostgresServer]:
-    """A server that a test may stop."""
-    folder = Path(tempfile.mkdtemp(prefix="endy-postgres-"))
-    folder.chmod(0o755)
-    server = PostgresServer(folder / "server", durable=True)
-    server.start()
-    yield server
-    server.stop(signal.SIGQUIT)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def backend(connection: AsyncConnection) -> int:

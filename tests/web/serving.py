@@ -18,9 +18,9 @@ from endy.web.server import _config
 @asynccontextmanager
 async def serving(settings: Settings, limit_concurrency: int | None = None) -> AsyncIterator[tuple[FastAPI, int]]:
     """The application and its port, while it serves; it follows no files, so that every task is a request's."""
-    config = _config(settings)
+    app = create_app(settings, partial(running_services, background=False))
+    config = _config(settings, app)
     config.limit_concurrency = limit_concurrency or config.limit_concurrency
-    config.app = app = create_app(settings, partial(running_services, background=False))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(config)

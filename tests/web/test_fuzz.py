@@ -46,7 +46,8 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     (folder / "docs" / "secret.md").write_text(SECRET, encoding="utf-8")
     (folder / "faq.json").write_text(json.dumps({"faqs": FAQS}), encoding="utf-8")
     (folder / "users.json").write_text(json.dumps({"users": [*PEOPLE, OWNER]}), encoding="utf-8")
-    config = _config(_settings(folder))
+    settings = _settings(folder)
+    config = _config(settings, create_app(settings))
     config.app = create_app(_settings(folder), partial(running_services, background=False))
     config.port = 0
     server = uvicorn.Server(config)

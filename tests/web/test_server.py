@@ -10,8 +10,10 @@ import time
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.postgres import PostgresServer
 from tests.web.conftest import DOCUMENT, FAQS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -45,9 +47,8 @@ def start(environment: dict[str, str], folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_ctrl_c_ends_it_cleanly(environment: dict[str, str], tmp_path: Path) -> None:
-    """The server answers, and an interrupt ends it with code 0 and no traceback; the log tells about the LLM."""
-    process = start(environment, tmp_path)
+def started(environment: dict[str, str], folder: Path) -> subprocess.Popen[str]:
+    process = start(environment, folder)
     url = f"http://127.0.0.1:{environment['PORT']}/readiness"
     for _ in range(300):
         try:
@@ -55,6 +56,61 @@ def test_ctrl_c_ends_it_cleanly(environment: dict[str, str], tmp_path: Path) -> 
                 break
         except OSError:
             time.sleep(0.1)
+    return process
+
+
+def test_sigterm_turns_readiness_first_and_loses_no_request(environment: dict[str, str], tmp_path: Path) -> None:
+    """Questions are answered until the drain is over, each with the advice to connect elsewhere; then it ends."""
+    process = started(environment | {"DRAIN_SECONDS": "2", "RATE_LIMIT_PER_MINUTE": "1000"}, tmp_path)
+    with httpx.Client(base_url=f"http://127.0.0.1:{environment['PORT']}") as http:
+        assert http.post("/api/ask", json={"question": "주차"}).headers.get("connection") != "close"
+        process.send_signal(signal.SIGTERM)
+        began, codes = time.monotonic(), []
+        while time.monotonic() - began < 1.5:
+            answer = http.post("/api/ask", json={"question": "주차"})
+            codes.append((answer.status_code, answer.headers.get("connection")))
+            time.sleep(0.05)
+        ready = http.get("/readiness").status_code
+    process.communicate(timeout=30)
+    assert ready == 503
+    assert set(codes[3:]) == {(200, "close")}
+    assert 1.8 < time.monotonic() - began < 8
+
+
+def test_a_second_sigterm_ends_it_at_once(environment: dict[str, str], tmp_path: Path) -> None:
+    """Whoever repeats it does not want to wait."""
+    process = started(environment | {"DRAIN_SECONDS": "60"}, tmp_path)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=15)
+
+
+def test_it_waits_for_its_database(environment: dict[str, str], tmp_path: Path, own_server: PostgresServer) -> None:
+    """Started together, the database may take longer: Endy waits, says so, and then serves."""
+    url = own_server.create_database()
+    own_server.stop()
+    process = start(environment | {"DATABASE_URL": url}, tmp_path)
+    time.sleep(3)
+    assert process.poll() is None
+    own_server.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{environment['PORT']}") as http:
+        for _ in range(100):
+            try:
+                assert http.get("/readiness").status_code == 200
+                break
+            except httpx.TransportError:
+                time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "데이터베이스" in stderr
+
+
+def test_ctrl_c_ends_it_cleanly(environment: dict[str, str], tmp_path: Path) -> None:
+    """The server answers, and an interrupt ends it with code 0 and no traceback; the log tells about the LLM."""
+    process = started(environment, tmp_path)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 0

@@ -125,7 +125,7 @@ class _Exchange:
             (b"x-request-id", self._id.encode()),
         ]
         headers = MutableHeaders(raw=message["headers"])
-        if message["status"] in _UNREAD:
+        if message["status"] in _UNREAD or self._draining():
             headers["Connection"] = "close"
         if "location" in headers:
             headers["Location"] = relative(headers["location"], self._scope)
@@ -135,6 +135,11 @@ class _Exchange:
             headers["RateLimit-Remaining"] = str(rate.remaining)
             headers["RateLimit-Reset"] = str(rate.reset)
         message["headers"] = headers.raw
+
+    def _draining(self) -> bool:
+        """Whether the next request on this connection had better go to another replica."""
+        services = getattr(self._scope["app"].state, "services", None)
+        return services is not None and services.health.draining
 
     async def _refuse(self, error: EndyError) -> None:
         if self._status:

@@ -1,10 +1,15 @@
 """Run the web application with uvicorn; what keeps it from starting is one clear line."""
 
 import errno
+import signal
 import socket
 import sys
+import time
+from types import FrameType
 
+import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from endy.errors import StartupError
 from endy.settings import Settings, load_settings
@@ -12,6 +17,9 @@ from endy.web.app import create_app
 from endy.web.protocol import PatientProtocol, ProductionProtocol
 
 GRACE_SECONDS = 20
+"""How long streams and other requests may go on after the last one was taken."""
+
+_log = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings) -> int:
@@ -19,7 +27,8 @@ def serve(settings: Settings) -> int:
     listening = _listen(settings)
     if settings.reload:
         return _serve_reloading(settings, listening)
-    server = uvicorn.Server(_config(settings))
+    app = create_app(settings)
+    server = DrainingServer(_config(settings, app), app, settings.drain_seconds)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:
@@ -29,9 +38,36 @@ def serve(settings: Settings) -> int:
     return 0 if server.started else 1
 
 
-def _config(settings: Settings) -> uvicorn.Config:
+class DrainingServer(uvicorn.Server):
+    """On SIGTERM readiness turns first, and requests are taken for some seconds more: until every load balancer has
+    looked, some still come. Then nothing new is taken, and what is under way may finish. A second signal, and
+    Ctrl-C, skip the wait."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_seconds = drain_seconds
+        self._closes_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        services = getattr(self._app.state, "services", None)
+        if sig != signal.SIGTERM or self._closes_at is not None or services is None:
+            super().handle_exit(sig, frame)
+            return
+        self._captured_signals.append(sig)
+        services.health.draining = True
+        self._closes_at = time.monotonic() + self._drain_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._closes_at is not None and time.monotonic() >= self._closes_at and not self.should_exit:
+            _log.info("drained")
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(settings),
+        app,
         http=ProductionProtocol if settings.production else PatientProtocol,
         ws="none",
         log_config=None,
