@@ -49,6 +49,7 @@ from endy.settings import Settings
 from endy.storage import migrations
 from endy.storage.engine import create_engine
 from endy.storage.jobs import Jobs
+from endy.storage.move.mover import refuse_half_moved
 from endy.storage.probe import DatabaseProbe
 from endy.storage.redis import RedisStore, Use
 from endy.storage.transaction import reading
@@ -196,6 +197,7 @@ async def prepare(settings: Settings, progress: Progress | None = None) -> SyncR
     engine = create_engine(settings)
     try:
         await wait_for_database(engine, DATABASE_PATIENCE)
+        await refuse_half_moved(engine)
         await migrations.upgrade(engine)
         job = build_sync(settings, engine)
         try:
@@ -216,6 +218,7 @@ async def running_services(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
         await wait_for_database(engine, DATABASE_PATIENCE)
+        await refuse_half_moved(engine)
         await migrations.upgrade(engine)
         services = _assemble(settings, engine, metrics)
         if services.redis is not None:

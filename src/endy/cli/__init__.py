@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from endy.errors import EndyError, StartupError
 from endy.observability.logging import configure_quiet_logging
 
-COMMANDS = ("serve", "ask", "search", "eval", "knowledge", "users", "audit", "privacy", "jobs")
+COMMANDS = ("serve", "ask", "search", "eval", "knowledge", "users", "audit", "privacy", "jobs", "db")
 """Modules of this package; each holds a function `command`, or `app` with several commands."""
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import structlog
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from endy.storage.tables import metadata
 from endy.storage.transaction import Interrupted, reading, transaction
 
 ATTEMPTS = 10
@@ -54,6 +56,17 @@ async def current_revision(engine: AsyncEngine) -> str | None:
     """The revision that the database is at; None for one without any of our tables."""
     async with reading(engine) as connection:
         return await connection.run_sync(_current)
+
+
+async def differences(engine: AsyncEngine) -> list[str]:
+    """What a migration would still have to do to make the database what the code says."""
+
+    def compare(connection: Connection) -> list[str]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return [str(difference) for difference in compare_metadata(context, metadata)]
+
+    async with reading(engine) as connection:
+        return await connection.run_sync(compare)
 
 
 def head_revision() -> str:

@@ -1,0 +1,269 @@
+"""`endy db`: the schema, and moving everything to another database."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from endy.cli.legacy import Legacy, LegacySource, read_legacy
+from endy.cli.output import print_json, progress_bar
+from endy.errors import StartupError
+from endy.knowledge.faq import read_faq
+from endy.settings import load_settings
+from endy.storage.engine import create_engine
+from endy.storage.migrations import current_revision, differences, downgrade, head_revision, upgrade
+from endy.storage.move.mover import Mover, SetAside, TableReport, aside_line
+from endy.storage.move.source import DatabaseSource, Source
+from endy.storage.rows import columns_there, count_rows, tables
+from endy.storage.transaction import reading
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON으로 출력")]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    tables: list[TableReport]
+    set_aside: list[SetAside]
+    legacy: Legacy | None = None
+    changed: bool = False
+    """The source was written to while it was read."""
+
+
+@app.callback()
+def _db() -> None:
+    """데이터베이스 스키마를 다루고, 데이터를 다른 데이터베이스로 옮깁니다."""
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """스키마 버전과 표마다의 줄 수를 보여 줍니다."""
+
+    async def look(engine: AsyncEngine) -> dict[str, object]:
+        revision = await current_revision(engine)
+        async with reading(engine) as connection:
+            there = [table for table in tables() if await columns_there(connection, table)]
+            counts = {table.name: await count_rows(connection, table) for table in there}
+        return {"revision": revision, "newest": head_revision(), "rows": counts}
+
+    found = _run(look)
+    if as_json:
+        print_json(found)
+        return
+    typer.echo(f"스키마 {found['revision'] or '(없음)'} · 이 버전의 최신 {found['newest']}")
+    for name, rows in found["rows"].items():  # type: ignore[attr-defined]
+        typer.echo(f"  {name}: {rows:,}")
+
+
+@app.command("upgrade")
+def upgrade_schema() -> None:
+    """스키마를 이 버전의 최신으로 올립니다. 서버도 시작할 때 같은 일을 해요."""
+    _run(upgrade)
+    typer.echo(f"스키마를 {head_revision()}(으)로 맞췄어요.")
+
+
+@app.command("downgrade")
+def downgrade_schema(
+    revision: Annotated[str, typer.Argument(help="되돌릴 스키마 버전 (예: 0003)")],
+    yes: Annotated[bool, typer.Option("--yes", help="묻지 않고 되돌리기")] = False,
+) -> None:
+    """스키마를 예전 버전으로 되돌립니다. 그 뒤에 생긴 표와 칸의 데이터는 지워져요."""
+    if not yes:
+        typer.confirm("새 표와 칸의 데이터가 지워져요. 백업해 두셨나요?", abort=True)
+    _run(lambda engine: downgrade(engine, revision))
+    typer.echo(f"스키마를 {revision}(으)로 되돌렸어요.")
+
+
+@app.command()
+def check() -> None:
+    """데이터베이스의 표가 이 버전의 코드와 같은지 봅니다. 다르면 1로 끝납니다."""
+    found = _run(differences)
+    for difference in found:
+        typer.echo(difference, err=True)
+    typer.echo("스키마가 코드와 같아요." if not found else f"다른 곳이 {len(found)}군데 있어요.")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def move(
+    source: Annotated[str, typer.Argument(help="원본: sqlite:///… · postgresql://… · 옛 JSON 파일이 있는 폴더")],
+    target: Annotated[str, typer.Argument(help="받을 빈 데이터베이스: sqlite:///… · postgresql://…")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="읽고 점검만 하기")] = False,
+    faq_to: Annotated[Path | None, typer.Option(help="옛 FAQ를 쓸 파일 (기본: FAQ_FILE)")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """모든 데이터를 옮기고 대조합니다. 중간에 멈춰도 같은 명령으로 이어서 해요. 뺀 줄이 있으면 2로 끝납니다."""
+    try:
+        with progress_bar("옮기기") as on_progress:
+            moved = asyncio.run(_move(source, target, dry_run, lambda _name, done, total: on_progress(done, total)))
+    except KeyboardInterrupt:
+        typer.echo("멈췄어요. 같은 명령을 다시 실행하면 이어서 옮겨요.", err=True)
+        raise typer.Exit(130) from None
+    if moved.legacy is not None and moved.legacy.faqs:
+        _write_faqs(moved.legacy, faq_to or load_settings().faq_file, dry_run)
+    aside = _write_aside(moved, dry_run)
+    if as_json:
+        print_json({"tables": [asdict(each) | {"equal": each.equal} for each in moved.tables], "set_aside": aside})
+    else:
+        _show(moved, dry_run)
+    if not dry_run and not all(each.equal for each in moved.tables):
+        typer.echo(
+            "원본과 다른 표가 있어요. 원본을 쓰는 엔디를 끄고, 받을 데이터베이스를 비운 뒤 다시 해 주세요.", err=True
+        )
+        raise typer.Exit(1)
+    raise typer.Exit(2 if aside else 0)
+
+
+async def _move(source: str, target: str, dry_run: bool, progress: Callable[[str, int, int], None]) -> Moved:
+    if _same(source, target):
+        raise StartupError("원본과 받을 곳이 같아요. 다른 데이터베이스를 적어 주세요.")
+    async with _open_source(source) as (opened, legacy, recount):
+        before = await recount()
+        mover = Mover(opened, progress)
+        reports = await mover.check() if dry_run else await _into(target, mover)
+        return Moved(reports, mover.set_aside, legacy, changed=await recount() != before)
+
+
+async def _into(target: str, mover: Mover) -> list[TableReport]:
+    engine = _engine(target)
+    try:
+        await upgrade(engine)
+        return await mover.run(engine)
+    finally:
+        await engine.dispose()
+
+
+_Opened = tuple[Source, Legacy | None, Callable[[], Awaitable[list[int]]]]
+
+
+def _open_source(source: str) -> AbstractAsyncContextManager[_Opened]:
+    folder = Path(source)
+    return _open_folder(folder) if folder.is_dir() else _open_database(source)
+
+
+@asynccontextmanager
+async def _open_folder(folder: Path):  # type: ignore[no-untyped-def]
+    legacy = await asyncio.to_thread(read_legacy, folder)
+
+    async def recount() -> list[int]:
+        return []
+
+    yield LegacySource(folder, legacy), legacy, recount
+
+
+@asynccontextmanager
+async def _open_database(source: str):  # type: ignore[no-untyped-def]
+    url = _url(source)
+    if url.get_backend_name() == "sqlite" and not await asyncio.to_thread(Path(url.database or "").is_file):
+        raise StartupError(f"{source}: 그런 폴더나 데이터베이스 파일이 없어요.")
+    engine = _engine(source)
+
+    async def recount() -> list[int]:
+        async with reading(engine) as connection:
+            shown = DatabaseSource(connection, "")
+            return [await shown.count(table) for table in tables()]
+
+    try:
+        revision = await current_revision(engine)
+        if revision is None or revision > head_revision():
+            raise StartupError(f"{_named(source)}: 엔디 데이터베이스가 아니거나, 더 새 버전의 것이에요 ({revision}).")
+        async with reading(engine) as connection:
+            yield DatabaseSource(connection, _named(source)), None, recount
+    finally:
+        await engine.dispose()
+
+
+def _engine(url: str) -> AsyncEngine:
+    _url(url)
+    return create_engine(load_settings(database_url=url))
+
+
+def _url(text: str):  # type: ignore[no-untyped-def]
+    try:
+        return make_url(text)
+    except ArgumentError:
+        raise StartupError(f"{text}: 그런 폴더도 데이터베이스 주소도 아니에요.") from None
+
+
+def _named(url: str) -> str:
+    parsed = _url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return f"sqlite:{Path(parsed.database or '').resolve()}"
+    return f"postgresql:{parsed.host}:{parsed.port or 5432}/{parsed.database}"
+
+
+def _same(source: str, target: str) -> bool:
+    return not Path(source).is_dir() and _named(source) == _named(target)
+
+
+def _write_faqs(legacy: Legacy, path: Path, dry_run: bool) -> None:
+    content = json.dumps({"faqs": legacy.faqs}, ensure_ascii=False, indent=2).encode()
+    read = read_faq(path.name, content)
+    legacy.wrong += [(path.name, 0, problem.message) for problem in read.problems]
+    if dry_run:
+        typer.echo(f"FAQ {len(read.sections)}개를 {path}에 쓸 수 있어요.", err=True)
+    elif path.exists() and path.read_bytes() != content:
+        beside = path.with_name(f"{path.stem}.moved{path.suffix}")
+        beside.write_bytes(content)
+        typer.echo(f"{path}이(가) 이미 있어서 FAQ {len(read.sections)}개를 {beside}에 썼어요. 합쳐 주세요.", err=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        typer.echo(f"FAQ {len(read.sections)}개를 {path}에 썼어요. 서버가 시작할 때 들여요.", err=True)
+
+
+def _write_aside(moved: Moved, dry_run: bool) -> int:
+    wrong = moved.legacy.wrong if moved.legacy else []
+    lines = [aside_line(one) for one in moved.set_aside]
+    lines += [json.dumps({"file": name, "position": at, "reason": why}, ensure_ascii=False) for name, at, why in wrong]
+    if lines and not dry_run:
+        path = Path(f"set-aside-{datetime.now().astimezone():%Y%m%d-%H%M%S}.jsonl")
+        path.touch(0o600)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="backslashreplace")
+        typer.echo(f"옮기지 않은 것 {len(lines)}개를 까닭과 함께 {path}에 적었어요.", err=True)
+    for line in lines[:10] if dry_run else []:
+        typer.echo(line, err=True)
+    return len(lines)
+
+
+def _show(moved: Moved, dry_run: bool) -> None:
+    table = Table("표", "원본", "뺀 줄", "옮긴 줄", "대조")
+    for each in moved.tables:
+        verdict = "-" if dry_run else ("같음" if each.equal else "다름")
+        table.add_row(
+            each.table, f"{each.rows:,}", f"{each.set_aside:,}", "-" if dry_run else f"{each.moved:,}", verdict
+        )
+    Console().print(table)
+    if moved.legacy is not None and moved.legacy.sessions:
+        typer.echo(f"예전 로그인 {moved.legacy.sessions}개는 옮기지 않아요. 모두 다시 로그인해 주세요.")
+    if moved.legacy is not None and moved.legacy.passwords:
+        typer.echo(
+            f"비밀번호 {moved.legacy.passwords}개는 옮기지 않아요. 'endy users link 사번'으로 링크를 보내 주세요."
+        )
+    if moved.changed:
+        typer.echo("옮기는 동안 원본이 바뀌었어요. 원본을 쓰는 엔디를 끄고 다시 해 주세요.", err=True)
+
+
+def _run(work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+    async def run() -> T:
+        engine = create_engine(load_settings())
+        try:
+            return await work(engine)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(run())
