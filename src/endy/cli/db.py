@@ -12,19 +12,17 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from endy.cli.legacy import Legacy, LegacySource, read_legacy
+from endy.cli.legacy import Legacy, read_legacy
 from endy.cli.output import print_json, progress_bar
 from endy.errors import StartupError
 from endy.knowledge.faq import read_faq
 from endy.settings import load_settings
-from endy.storage.engine import create_engine
+from endy.storage.engine import create_engine, name_of, sqlite_path
 from endy.storage.migrations import current_revision, differences, downgrade, head_revision, upgrade
 from endy.storage.move.mover import Mover, SetAside, TableReport, aside_line
-from endy.storage.move.source import DatabaseSource, Source
+from endy.storage.move.source import DatabaseSource, MemorySource, Source
 from endy.storage.rows import columns_there, count_rows, tables
 from endy.storage.transaction import reading
 
@@ -151,7 +149,9 @@ _Opened = tuple[Source, Legacy | None, Callable[[], Awaitable[list[int]]]]
 
 
 def _open_source(source: str) -> AbstractAsyncContextManager[_Opened]:
-    folder = Path(source)
+    folder = Path(source).absolute()
+    if "://" not in source and not folder.is_dir():
+        raise StartupError(f"{source}: 그런 폴더가 없어요. 옛 JSON 파일이 있는 폴더나 데이터베이스 주소를 적어 주세요.")
     return _open_folder(folder) if folder.is_dir() else _open_database(source)
 
 
@@ -162,13 +162,13 @@ async def _open_folder(folder: Path):  # type: ignore[no-untyped-def]
     async def recount() -> list[int]:
         return []
 
-    yield LegacySource(folder, legacy), legacy, recount
+    yield MemorySource(f"files:{folder}", legacy.rows), legacy, recount
 
 
 @asynccontextmanager
 async def _open_database(source: str):  # type: ignore[no-untyped-def]
-    url = _url(source)
-    if url.get_backend_name() == "sqlite" and not await asyncio.to_thread(Path(url.database or "").is_file):
+    path = sqlite_path(source)
+    if path is not None and not await asyncio.to_thread(path.is_file):
         raise StartupError(f"{source}: 그런 폴더나 데이터베이스 파일이 없어요.")
     engine = _engine(source)
 
@@ -180,34 +180,19 @@ async def _open_database(source: str):  # type: ignore[no-untyped-def]
     try:
         revision = await current_revision(engine)
         if revision is None or revision > head_revision():
-            raise StartupError(f"{_named(source)}: 엔디 데이터베이스가 아니거나, 더 새 버전의 것이에요 ({revision}).")
+            raise StartupError(f"{name_of(source)}: 엔디 데이터베이스가 아니거나, 더 새 버전의 것이에요 ({revision}).")
         async with reading(engine) as connection:
-            yield DatabaseSource(connection, _named(source)), None, recount
+            yield DatabaseSource(connection, name_of(source)), None, recount
     finally:
         await engine.dispose()
 
 
 def _engine(url: str) -> AsyncEngine:
-    _url(url)
     return create_engine(load_settings(database_url=url))
 
 
-def _url(text: str):  # type: ignore[no-untyped-def]
-    try:
-        return make_url(text)
-    except ArgumentError:
-        raise StartupError(f"{text}: 그런 폴더도 데이터베이스 주소도 아니에요.") from None
-
-
-def _named(url: str) -> str:
-    parsed = _url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return f"sqlite:{Path(parsed.database or '').resolve()}"
-    return f"postgresql:{parsed.host}:{parsed.port or 5432}/{parsed.database}"
-
-
 def _same(source: str, target: str) -> bool:
-    return not Path(source).is_dir() and _named(source) == _named(target)
+    return not Path(source).is_dir() and name_of(source) == name_of(target)
 
 
 def _write_faqs(legacy: Legacy, path: Path, dry_run: bool) -> None:

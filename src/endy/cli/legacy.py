@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,14 +10,12 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
-from sqlalchemy import Column, Table
 
 from endy.accounts.users_file import UserEntry
 from endy.errors import StartupError
 from endy.feedback.reasons import Reason
 from endy.privacy.masking import mask
-from endy.storage.rows import Key, Row, key_of
-from endy.storage.tables import conversations, feedback, questions, users
+from endy.storage.rows import Row
 
 SEOUL = ZoneInfo("Asia/Seoul")
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -52,44 +50,28 @@ _YES = {"true", "1", "yes", "y", "helpful", "positive", "like", "good", "up", "�
 _NO = {"false", "0", "no", "n", "not_helpful", "unhelpful", "negative", "dislike", "bad", "down", "도움안됨", "2"}
 
 
-_TABLES: tuple[Table, ...] = (users, conversations, questions, feedback)
+_KEYS = {
+    "users": ("employee_id",),
+    "conversations": ("id",),
+    "questions": ("id",),
+    "feedback": ("question_id", "asker"),
+}
+"""The tables that the files fill, and the columns of their keys."""
 
 
 @dataclass(slots=True)
 class Legacy:
     """What the files held; `wrong` lists what could not be read, as (file, position, reason)."""
 
-    rows: dict[str, dict[Key, Row]] = field(default_factory=lambda: {t.name: {} for t in _TABLES})
+    rows: dict[str, dict[tuple[str, ...], Row]] = field(default_factory=lambda: {name: {} for name in _KEYS})
     faqs: list[dict[str, Any]] = field(default_factory=list)
     sessions: int = 0
     files: list[str] = field(default_factory=list)
     wrong: list[tuple[str, int, str]] = field(default_factory=list)
     passwords: int = 0
 
-    def put(self, table: Table, row: Row) -> None:
-        self.rows[table.name][key_of(table, row)] = row
-
-
-class LegacySource:
-    """The files as rows, for the mover."""
-
-    def __init__(self, folder: Path, legacy: Legacy) -> None:
-        self.name = f"files:{folder.resolve()}"
-        self._rows = legacy.rows
-
-    async def columns(self, table: Table) -> Sequence[Column[Any]]:
-        return list(table.columns)
-
-    async def count(self, table: Table) -> int:
-        return len(self._rows.get(table.name, {}))
-
-    async def every(self, table: Table, after: Key | None = None) -> AsyncIterator[Row]:
-        for key, row in sorted(self._rows.get(table.name, {}).items(), key=lambda item: _bytes(item[0])):
-            if after is None or _bytes(key) > _bytes(after):
-                yield row
-
-    async def orphans(self, _table: Table) -> dict[Key, str]:
-        return {}
+    def put(self, table: str, row: Row) -> None:
+        self.rows[table][tuple(row[name] for name in _KEYS[table])] = row
 
 
 def read_legacy(folder: Path) -> Legacy:
@@ -122,7 +104,7 @@ def _read_users(legacy: Legacy, folder: Path) -> None:
         legacy.passwords += any(key in entry for key in ("password", "password_hash", "비밀번호"))
         values = user.model_dump() | {"owns": [], "password_hash": None, "updated_at": _moment(entry) or EPOCH}
         fixed = {"source": "admin", "file_entry": None, "sso_subject": None, "version": 1, "removed_at": None}
-        legacy.put(users, values | fixed)
+        legacy.put("users", values | fixed)
 
 
 def _read_faqs(legacy: Legacy, folder: Path) -> None:
@@ -156,8 +138,8 @@ def _put_opinion(legacy: Legacy, entry: Mapping[str, Any], asked: str, opinion: 
     named = str(entry.get("question_id") or entry.get("answer_id") or "") or f"{asked}|{at.isoformat()}"
     # The same record has the same id in every run, and its two kinds of feedback meet in one row.
     name = hashlib.sha256(f"{asker}|{named}".encode("utf-8", "backslashreplace")).hexdigest()[:32]
-    legacy.put(conversations, {"id": name, "asker": asker, "created_at": at})
-    legacy.put(questions, _question(name, asker, asked, at))
+    legacy.put("conversations", {"id": name, "asker": asker, "created_at": at})
+    legacy.put("questions", _question(name, asker, asked, at))
     given = _first(entry, _REASONS) or []
     reasons, others = _reasons(given if isinstance(given, list) else [given])
     comment = " ".join(part for part in (str(_first(entry, _COMMENT) or "").strip(), *others) if part)
@@ -171,7 +153,7 @@ def _put_opinion(legacy: Legacy, entry: Mapping[str, Any], asked: str, opinion: 
         "created_at": min(at, before["created_at"]) if before else at,
         "updated_at": at,
     }
-    legacy.put(feedback, row)
+    legacy.put("feedback", row)
 
 
 def _question(name: str, asker: str, asked: str, at: datetime) -> Row:
@@ -228,7 +210,3 @@ def _moment(entry: Mapping[str, Any]) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return (found.replace(tzinfo=SEOUL) if found.tzinfo is None else found).astimezone(UTC)
-
-
-def _bytes(key: Key) -> tuple[bytes, ...]:
-    return tuple(str(part).encode() for part in key)

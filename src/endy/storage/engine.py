@@ -30,10 +30,7 @@ _PRAGMAS = (
 
 def create_engine(settings: Settings) -> AsyncEngine:
     """The engine for DATABASE_URL, its folder made; raises StartupError when it could not be used."""
-    try:
-        url = make_url(settings.database_url)
-    except ArgumentError:
-        raise StartupError("DATABASE_URL: 주소를 읽을 수 없어요. sqlite:///경로 처럼 적어 주세요.") from None
+    url = _parsed(settings.database_url)
     backend = url.get_backend_name()
     if backend == "sqlite":
         return _sqlite(url)
@@ -72,6 +69,26 @@ def _postgresql(url: URL, settings: Settings) -> AsyncEngine:
         pool_pre_ping=True,
         hide_parameters=True,
     )
+
+
+def sqlite_path(database_url: str) -> Path | None:
+    """The file behind an address; None for a server. Raises StartupError for what is no address."""
+    url = _parsed(database_url)
+    return Path(url.database or "").absolute() if url.get_backend_name() == "sqlite" else None
+
+
+def name_of(database_url: str) -> str:
+    """Which database an address means, without user and password."""
+    url = _parsed(database_url)
+    path = sqlite_path(database_url)
+    return f"sqlite:{path}" if path else f"postgresql:{url.host}:{url.port or 5432}/{url.database}"
+
+
+def _parsed(database_url: str) -> URL:
+    try:
+        return make_url(database_url)
+    except ArgumentError:
+        raise StartupError("DATABASE_URL: 주소를 읽을 수 없어요. sqlite:///경로 처럼 적어 주세요.") from None
 
 
 def libpq_url(engine: AsyncEngine) -> str:

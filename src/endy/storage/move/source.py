@@ -28,6 +28,28 @@ class Source(Protocol):
         ...
 
 
+class MemorySource:
+    """Rows that something else has read, by table name and key."""
+
+    def __init__(self, name: str, rows: Mapping[str, Mapping[Key, Row]]) -> None:
+        self.name = name
+        self._rows = rows
+
+    async def columns(self, table: Table) -> Sequence[Column[Any]]:
+        return list(table.columns)
+
+    async def count(self, table: Table) -> int:
+        return len(self._rows.get(table.name, {}))
+
+    async def every(self, table: Table, after: Key | None = None) -> AsyncIterator[Row]:
+        for key, row in sorted(self._rows.get(table.name, {}).items(), key=lambda item: _bytes(item[0])):
+            if after is None or _bytes(key) > _bytes(after):
+                yield row
+
+    async def orphans(self, _table: Table) -> dict[Key, str]:
+        return {}
+
+
 class DatabaseSource:
     """One view of a database for as long as its connection stays in its transaction."""
 
@@ -98,3 +120,7 @@ def _has_nul(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
     return isinstance(value, (list, tuple)) and any(map(_has_nul, value))
+
+
+def _bytes(key: Key) -> tuple[bytes, ...]:
+    return tuple(str(part).encode() for part in key)
