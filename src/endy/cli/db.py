@@ -192,7 +192,7 @@ def _engine(url: str) -> AsyncEngine:
 
 
 def _same(source: str, target: str) -> bool:
-    return not Path(source).is_dir() and name_of(source) == name_of(target)
+    return "://" in source and name_of(source) == name_of(target)
 
 
 def _write_faqs(legacy: Legacy, path: Path, dry_run: bool) -> None:
