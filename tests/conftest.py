@@ -10,6 +10,7 @@ ON_BOTH = (
     "tests/accounts/",
     "tests/ask/test_retention.py",
     "tests/audit/",
+    "tests/cli/test_backup.py",
     "tests/knowledge/",
     "tests/storage/",
     "tests/web/test_accounts.py",

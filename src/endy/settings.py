@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     answer_cache_seconds: float = Field(86_400, ge=0, description="같은 질문에 같은 답을 다시 쓰는 시간(초)")
     embeddings: Literal["local", "openai", "none"] = Field("local", description="임베딩 방식")
 
+    backup_dir: Path = Field(Path("backups"), description="백업을 두는 폴더")
+    backup_key: SecretStr | None = Field(None, description="정하면 백업에 암호를 걺 (잃어버리면 복원할 수 없음)")
+
     log_file: Path = Field(Path("logs/encar_copilot.log"), description="로그 파일")
     log_max_bytes: int = Field(10_485_760, ge=1024, description="로그 파일 하나의 최대 크기(바이트)")
     log_backup_count: int = Field(5, ge=0, description="남겨 둘 지난 로그 파일 수")

@@ -10,7 +10,20 @@ from typer.core import TyperGroup
 from endy.errors import EndyError, StartupError
 from endy.observability.logging import configure_quiet_logging
 
-COMMANDS = ("serve", "ask", "search", "eval", "knowledge", "users", "audit", "privacy", "jobs", "db")
+COMMANDS = (
+    "serve",
+    "ask",
+    "search",
+    "eval",
+    "knowledge",
+    "users",
+    "audit",
+    "privacy",
+    "jobs",
+    "db",
+    "backup",
+    "restore",
+)
 """Modules of this package; each holds a function `command`, or `app` with several commands."""
 
 

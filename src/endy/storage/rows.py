@@ -112,12 +112,12 @@ class Digest:
     """SHA-256 over the encoded rows in the order of their keys, and how many there were."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self.table = table
         self._hash = hashlib.sha256()
         self.rows = 0
 
     def add(self, row: Mapping[str, Any]) -> None:
-        self._hash.update(encode_row(self._table, row) + b"\n")
+        self._hash.update(encode_row(self.table, row) + b"\n")
         self.rows += 1
 
     @property

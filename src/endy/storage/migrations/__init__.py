@@ -46,6 +46,11 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
             await asyncio.sleep(attempt)
 
 
+async def bring_to(connection: AsyncConnection, revision: str) -> None:
+    """Bring the schema of a transaction that is under way to `revision`."""
+    await connection.run_sync(_upgrade, revision)
+
+
 async def downgrade(engine: AsyncEngine, revision: str) -> None:
     """Take the schema back to `revision` (`base` drops everything)."""
     async with _changing(engine) as connection:
