@@ -16,6 +16,9 @@ from endy.settings import Settings, load_settings
 from endy.web.app import create_app
 from endy.web.protocol import PatientProtocol, ProductionProtocol
 
+KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies keep an idle connection (nginx: 60): who closes first must be the one that sends."""
+
 GRACE_SECONDS = 20
 """How long streams and other requests may go on after the last one was taken."""
 
@@ -74,7 +77,7 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=30,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         limit_concurrency=2000,
     )
