@@ -27,7 +27,9 @@ async def kill() -> None:
         async with Load(cluster) as load:
             ends, killed = time.monotonic() + KILL_FOR, 0
             while time.monotonic() < ends:
-                replica = cluster.replicas[killed % 2]
+                first, second = cluster.replicas if killed % 2 else cluster.replicas[::-1]
+                # Both by turns, unless that would leave nobody: then the one that is still starting dies again.
+                replica = first if await second.is_ready() else second
                 replica.kill()
                 replica.wait()
                 replica.start()

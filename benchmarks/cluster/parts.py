@@ -123,13 +123,17 @@ class Replica:
 
     async def ready(self, within: float = 90.0) -> None:
         ends = time.monotonic() + within
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=2) as http:
-            while time.monotonic() < ends:
-                with suppress(httpx.HTTPError):
-                    if (await http.get("/readiness")).status_code == 200:
-                        return
-                await asyncio.sleep(0.1)
+        while time.monotonic() < ends:
+            if await self.is_ready():
+                return
+            await asyncio.sleep(0.1)
         raise TimeoutError(f"replica {self.port} is not ready")
+
+    async def is_ready(self) -> bool:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=2) as http:
+            with suppress(httpx.HTTPError):
+                return (await http.get("/readiness")).status_code == 200
+        return False
 
 
 class Cluster:

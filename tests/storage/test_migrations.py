@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
@@ -10,8 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from endy.settings import Settings
 from endy.storage.engine import create_engine
 from endy.storage.migrations import downgrade, upgrade
+from endy.storage.rows import columns_there, table_digest
+from endy.storage.rows import tables as every_table
 from endy.storage.tables import metadata
 from endy.storage.transaction import reading, transaction
+from tests.storage.test_move import fill
 
 
 async def tables(engine: AsyncEngine) -> set[str]:
@@ -36,6 +40,43 @@ async def test_down_and_up_again(engine: AsyncEngine) -> None:
     assert await tables(engine) == {"alembic_version"}
     await upgrade(engine)
     assert await tables(engine) == {*metadata.tables, "alembic_version"}
+
+
+async def sums(engine: AsyncEngine) -> dict[str, str]:
+    """Of each table that is there, over the columns that are there."""
+    async with reading(engine) as connection:
+        there = {table.name: (table, await columns_there(connection, table)) for table in every_table()}
+        return {
+            name: f"{[column.name for column in columns]} {(await table_digest(connection, table, columns)).hex}"
+            for name, (table, columns) in there.items()
+            if columns
+        }
+
+
+@pytest.mark.parametrize("revision", ["0003", "0002", "0001"])
+async def test_a_step_back_and_forth_keeps_what_both_know(engine: AsyncEngine, revision: str) -> None:
+    """With rows in every table: what the older schema holds is the same after coming up again."""
+    await fill(engine, 20)
+    await downgrade(engine, revision)
+    before = await sums(engine)
+    await upgrade(engine)
+    await downgrade(engine, revision)
+    assert await sums(engine) == before
+    await upgrade(engine)
+    async with reading(engine) as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_the_release_before_writes_to_the_newer_schema(engine: AsyncEngine) -> None:
+    """A column and a table that it does not know have defaults: its inserts and reads go on after a rollback."""
+    async with transaction(engine) as connection:
+        await connection.execute(text("ALTER TABLE users ADD COLUMN later VARCHAR(8) NOT NULL DEFAULT ''"))
+        await connection.execute(text("CREATE TABLE later (id INTEGER PRIMARY KEY)"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await upgrade(engine)
+    await fill(engine, 5)
+    async with reading(engine) as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM users WHERE later = ''"))).scalar_one() == 5
 
 
 async def test_upgrading_twice_changes_nothing(engine: AsyncEngine) -> None:
