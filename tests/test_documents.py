@@ -9,6 +9,14 @@ from endy.cli import COMMANDS
 from endy.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "database_migration/README.md",
+    "documentation/architecture.md",
+    "documentation/backup.md",
+    "documentation/cluster.md",
+)
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
@@ -28,8 +36,8 @@ def test_the_settings_guide_names_nothing_else() -> None:
 
 
 def test_make_targets_and_commands_in_the_documents_exist() -> None:
-    """`make x` and `endy x` in README and CONTRIBUTING can be typed."""
-    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+    """`make x` and `endy x` in the documents can be typed."""
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS)
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"^(?:PORT=\d+ )?make ([a-z]+)|`make ([a-z]+)`", text, re.MULTILINE)) <= {
         *((target, "") for target in targets),
@@ -38,7 +46,7 @@ def test_make_targets_and_commands_in_the_documents_exist() -> None:
     assert set(re.findall(r"(?:^|`)(?:\.venv/bin/python -m )?endy ([a-z]+)", text, re.MULTILINE)) <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "documentation/architecture.md"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_inside_the_repository_lead_somewhere(name: str) -> None:
     """Relative links point at files that exist."""
     source = ROOT / name
