@@ -207,14 +207,16 @@ class Cluster:
         self.postgres.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def nginx_errors(self) -> list[str]:
+        return (self.folder / "nginx-error.log").read_text(errors="replace").splitlines()
+
     def _run_nginx(self, *arguments: str) -> "subprocess.Popen[bytes]":
         program = [str(shutil.which("nginx")), "-c", str(self.folder / "nginx.conf"), *arguments]
         return subprocess.Popen(program, stderr=subprocess.DEVNULL)  # noqa: S603  our own configuration
 
     def _configure(self) -> None:
         servers = "\n        ".join(
-            f"server 127.0.0.1:{each.port} max_fails=1 fail_timeout=1s{' down' if each.down else ''};"
-            for each in self.replicas
+            f"server 127.0.0.1:{each.port} max_fails=0{' down' if each.down else ''};" for each in self.replicas
         )
         text = NGINX.format(folder=self.folder, servers=servers, port=self.port)
         (self.folder / "nginx.conf").write_text(text)

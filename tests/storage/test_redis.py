@@ -59,7 +59,8 @@ async def test_keys_tell_nothing(redis_server: RedisServer) -> None:
 async def test_away_costs_one_wait_and_two_lines(own_redis: RedisServer) -> None:
     """The first call notices, the others do without at once and are counted; one line as it goes, one as it comes."""
     watched = Watched(own_redis.url)
-    assert await watched.echo("가") == "가"
+    # Many connections, each of which dies.
+    assert await asyncio.gather(*(watched.echo("가") for _ in range(30))) == ["가"] * 30
     own_redis.stop()
     with structlog.testing.capture_logs() as logs:
         began = time.monotonic()
@@ -71,6 +72,7 @@ async def test_away_costs_one_wait_and_two_lines(own_redis: RedisServer) -> None
         own_redis.start()
         watched.clock.ahead += REST_SECONDS
         assert await watched.echo("다") == "다"
+        assert await asyncio.gather(*(watched.echo("라") for _ in range(60))) == ["라"] * 60
         assert await watched.store.ping()
     assert [entry["event"] for entry in logs] == ["redis_away", "redis_back"]
     assert watched.fallbacks == {"answer_cache": 200}

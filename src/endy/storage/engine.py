@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,18 @@ _PRAGMAS = (
 )
 
 
-def create_engine(settings: Settings) -> AsyncEngine:
-    """The engine for DATABASE_URL, its folder made; raises StartupError when it could not be used."""
+def create_engine(settings: Settings, *, patient: bool = False, read_only: bool = False) -> AsyncEngine:
+    """The engine for DATABASE_URL, its folder made; raises StartupError when it could not be used.
+
+    `patient` is for whole tables at a time: statements may take as long as they need. `read_only` leaves an SQLite
+    file as it is, and gives bytes of it that are no text as lone surrogates.
+    """
     url = _parsed(settings.database_url)
     backend = url.get_backend_name()
     if backend == "sqlite":
-        return _sqlite(url)
+        return _sqlite_to_read(url) if read_only else _sqlite(url)
     if backend in ("postgresql", "postgres"):
-        return _postgresql(url, settings)
+        return _postgresql(url, settings, patient)
     raise StartupError(f"DATABASE_URL: {backend}은(는) 지원하지 않아요. sqlite:///경로 또는 postgresql://을 써 주세요.")
 
 
@@ -51,11 +56,11 @@ _LIBPQ = {
 """What DATABASE_URL does not say otherwise."""
 
 
-def _postgresql(url: URL, settings: Settings) -> AsyncEngine:
+def _postgresql(url: URL, settings: Settings, patient: bool) -> AsyncEngine:
     timeouts = {
-        "statement_timeout": f"{settings.database_statement_seconds}s",
+        "statement_timeout": "0" if patient else f"{settings.database_statement_seconds}s",
         "lock_timeout": f"{LOCK_SECONDS}s",
-        "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        "idle_in_transaction_session_timeout": "0" if patient else f"{IDLE_SECONDS}s",
         "timezone": "UTC",
     }
     session = " ".join(f"-c {name}={value}" for name, value in timeouts.items())
@@ -91,9 +96,10 @@ def _parsed(database_url: str) -> URL:
         raise StartupError("DATABASE_URL: 주소를 읽을 수 없어요. sqlite:///경로 처럼 적어 주세요.") from None
 
 
-def libpq_url(engine: AsyncEngine) -> str:
-    """The engine's address with its password, as psycopg itself takes it."""
-    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+def connection_arguments(engine: AsyncEngine) -> dict[str, Any]:
+    """What the engine gives to psycopg for each connection, for one outside the pool."""
+    _, arguments = engine.dialect.create_connect_args(engine.url)
+    return dict(arguments)
 
 
 def _sqlite(url: URL) -> AsyncEngine:
@@ -109,13 +115,27 @@ def _sqlite(url: URL) -> AsyncEngine:
             f"DATABASE_URL: {path} 파일을 쓸 수 없어요 ({reason}). 경로와 권한을 확인해 주세요."
         ) from None
     # Without mode=rw, a file that vanishes while Endy runs would come back empty with the next connection.
+    return _sqlite_engine(url, path, "rw")
+
+
+def _sqlite_to_read(url: URL) -> AsyncEngine:
+    engine = _sqlite_engine(url, Path(url.database or ""), "ro")
+    event.listen(engine.sync_engine, "connect", _keep_broken_text)
+    return engine
+
+
+def _sqlite_engine(url: URL, path: Path, mode: str) -> AsyncEngine:
     existing = url.set(
-        drivername="sqlite+aiosqlite", database=path.absolute().as_uri(), query={"mode": "rw", "uri": "true"}
+        drivername="sqlite+aiosqlite", database=path.absolute().as_uri(), query={"mode": mode, "uri": "true"}
     )
     engine = create_async_engine(existing, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def _keep_broken_text(connection: Any, _record: object) -> None:
+    connection.driver_connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
 
 
 def _prepare_file(path: Path) -> None:

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from endy.storage.engine import libpq_url
+from endy.storage.engine import connection_arguments
 
 RETRY_SECONDS = 5.0
 _CHANNEL = "endy_knowledge"
@@ -32,7 +32,8 @@ async def listen(engine: AsyncEngine, told: Callable[[], object]) -> None:
 
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(libpq_url(engine), autocommit=True) as connection:
+            arguments = connection_arguments(engine) | {"autocommit": True}
+            async with await psycopg.AsyncConnection.connect(**arguments) as connection:
                 await connection.execute(f"LISTEN {_CHANNEL}")
                 # Something may have happened while nobody listened.
                 told()

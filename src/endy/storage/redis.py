@@ -84,6 +84,8 @@ class RedisStore:
         except self._troubles as error:
             self._gone(error)
             self._on_fallback(use)
+            # Its other connections are dead, too, and would be noticed one by one when it is back.
+            await self._client.connection_pool.disconnect(inuse_connections=False)
             raise RedisAway from error
         if self._away:
             self._away = False

@@ -3,15 +3,19 @@
 import base64
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Date,
     DateTime,
+    Float,
     LargeBinary,
     String,
     Table,
@@ -21,8 +25,10 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
+    type_coerce,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import NullType
 
 from endy.storage.tables import metadata
 
@@ -30,10 +36,18 @@ PAGE = 2000
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
+_Convert = Callable[[Any], Any]
 
 
 class WrongRow(ValueError):
-    """A line that is no row of its table."""
+    """A row or a line that does not fit its table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A value that is none of its column's kind: SQLite keeps whatever was written to it."""
+
+    raw: Any
 
 
 def tables() -> list[Table]:
@@ -43,7 +57,13 @@ def tables() -> list[Table]:
 
 def key_of(table: Table, row: Mapping[str, Any]) -> Key:
     """The row's primary key."""
-    return tuple(row[column.name] for column in table.primary_key)
+    return tuple([row[name] for name in key_names(table)])
+
+
+@lru_cache
+def key_names(table: Table) -> tuple[str, ...]:
+    """The columns of the primary key, in its order."""
+    return tuple(column.name for column in table.primary_key)
 
 
 async def columns_there(connection: AsyncConnection, table: Table) -> list[Column[Any]]:
@@ -64,14 +84,26 @@ async def count_rows(connection: AsyncConnection, table: Table) -> int:
 async def every_row(
     connection: AsyncConnection, table: Table, columns: Sequence[Column[Any]], after: Key | None = None
 ) -> AsyncIterator[Row]:
-    """All rows behind the key `after`, in the order of the keys by bytes, which is the same on both databases."""
+    """All rows behind the key `after`, in the order of the keys by bytes, which is the same on both databases.
+
+    A value that its column could not hold elsewhere comes as Unread.
+    """
     key = [_ordered(connection, column) for column in table.primary_key]
-    query = select(*columns).order_by(*key).execution_options(yield_per=PAGE)
+    raw = connection.dialect.name == "sqlite"
+    wanted = [type_coerce(column, NullType()).label(column.name) for column in columns] if raw else columns
+    query = select(*wanted).order_by(*key).execution_options(yield_per=PAGE)
     if after is not None:
         query = query.where(tuple_(*key) > tuple_(*after))
+    names = [column.name for column in columns]
+    readers = [(at, _reader(column) if raw else _utc) for at, column in enumerate(columns) if raw or _is_moment(column)]
     async with connection.stream(query) as rows:
-        async for row in rows.mappings():
-            yield {name: _aware(value) for name, value in row.items()}
+        async for page in rows.partitions():
+            for found in page:
+                values = list(found)
+                for at, read in readers:
+                    if values[at] is not None:
+                        values[at] = read(values[at])
+                yield dict(zip(names, values, strict=True))
 
 
 async def write_rows(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
@@ -88,9 +120,16 @@ async def reset_sequences(connection: AsyncConnection) -> None:
 
 
 def encode_row(table: Table, row: Mapping[str, Any]) -> bytes:
-    """One line of JSON, equal for equal rows; without the line end."""
-    told = {name: _encoded(table.columns[name], value) for name, value in row.items()}
-    return json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    """One line of JSON, equal for equal rows; without the line end. Raises WrongRow for a value that is Unread."""
+    told = dict(row)
+    for name, write in _writers(table):
+        if told.get(name) is not None:
+            told[name] = write(told[name])
+    try:
+        return _json(told).encode("utf-8", "surrogatepass")
+    except TypeError:
+        wrong = [name for name, value in row.items() if isinstance(value, Unread)]
+        raise WrongRow(f"{table.name} {key_of(table, row)}: {wrong} cannot be read") from None
 
 
 def decode_row(table: Table, line: bytes) -> Row:
@@ -103,7 +142,7 @@ def decode_row(table: Table, line: bytes) -> Row:
         row = {name: _decoded(table.columns[name], value) for name, value in told.items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise WrongRow(f"{table.name}: {error}") from None
-    if any(row.get(column.name) is None for column in table.primary_key):
+    if any(row.get(name) is None for name in key_names(table)):
         raise WrongRow(f"{table.name}: a row without its key")
     return row
 
@@ -132,28 +171,84 @@ async def table_digest(connection: AsyncConnection, table: Table, columns: Seque
     return digest
 
 
+_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
 def _ordered(connection: AsyncConnection, column: Column[Any]) -> Any:
     if connection.dialect.name == "postgresql" and isinstance(column.type, String):
         return column.collate("C")
     return column
 
 
-def _aware(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return value
+def _is_moment(column: Column[Any]) -> bool:
+    return isinstance(column.type, DateTime)
 
 
-def _encoded(column: Column[Any], value: Any) -> Any:
-    if isinstance(value, datetime):
-        return _aware(value).isoformat(timespec="microseconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, (bytes, memoryview)):
-        return base64.b64encode(bytes(value)).decode()
-    if isinstance(column.type, JSON):
-        return value
-    return value
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _reader(column: Column[Any]) -> _Convert:
+    """From what SQLite holds to what the column means."""
+    kind = column.type
+    parse: _Convert
+    if isinstance(kind, JSON):
+        parse = json.loads
+    elif isinstance(kind, DateTime):
+        parse = _moment
+    elif isinstance(kind, Date):
+        parse = date.fromisoformat
+    elif isinstance(kind, Boolean):
+        parse = {0: False, 1: True}.__getitem__
+    else:
+        parse = _checked({float: (float, int)}.get(kind.python_type, (kind.python_type,)), isinstance(kind, Float))
+
+    def read(value: Any) -> Any:
+        try:
+            return parse(value)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return Unread(value)
+
+    return read
+
+
+def _moment(value: str) -> datetime:
+    return _utc(datetime.fromisoformat(value))
+
+
+def _checked(kinds: tuple[type, ...], as_float: bool) -> _Convert:
+    def check(value: Any) -> Any:
+        if type(value) not in kinds:
+            raise TypeError
+        return float(value) if as_float else value
+
+    return check
+
+
+@lru_cache
+def _writers(table: Table) -> tuple[tuple[str, _Convert], ...]:
+    """How a line tells values that JSON does not know, by column."""
+    found: list[tuple[str, _Convert]] = []
+    for column in table.columns:
+        if isinstance(column.type, DateTime):
+            found.append((column.name, _told_moment))
+        elif isinstance(column.type, Date):
+            found.append((column.name, _told_date))
+        elif isinstance(column.type, LargeBinary):
+            found.append((column.name, _told_bytes))
+    return tuple(found)
+
+
+def _told_moment(value: Any) -> Any:
+    return _utc(value).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
+
+
+def _told_date(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _told_bytes(value: Any) -> Any:
+    return base64.b64encode(bytes(value)).decode() if isinstance(value, (bytes, memoryview)) else value
 
 
 def _decoded(column: Column[Any], value: Any) -> Any:

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Column, Integer, String, Table, and_, exists, select
+from sqlalchemy import BigInteger, Column, Table, Text, and_, cast, exists, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from endy.storage.rows import Key, Row, columns_there, count_rows, every_row
+from endy.storage.rows import Key, Row, columns_there, count_rows, every_row, tables
 
 
 class Source(Protocol):
@@ -25,6 +25,10 @@ class Source(Protocol):
 
     async def orphans(self, table: Table) -> dict[Key, str]:
         """Keys of rows that point to a row which is not there, and to which table."""
+        ...
+
+    async def changed(self) -> bool:
+        """Whether somebody has written since the view was taken. Ends the view."""
         ...
 
 
@@ -49,13 +53,22 @@ class MemorySource:
     async def orphans(self, _table: Table) -> dict[Key, str]:
         return {}
 
+    async def changed(self) -> bool:
+        return False
+
 
 class DatabaseSource:
     """One view of a database for as long as its connection stays in its transaction."""
 
-    def __init__(self, connection: AsyncConnection, name: str) -> None:
+    def __init__(self, connection: AsyncConnection, name: str, state: Sequence[Any]) -> None:
         self.name = name
         self._connection = connection
+        self._state = state
+
+    @classmethod
+    async def open(cls, connection: AsyncConnection, name: str) -> "DatabaseSource":
+        """Take the view."""
+        return cls(connection, name, await _state(connection))
 
     async def columns(self, table: Table) -> Sequence[Column[Any]]:
         return await columns_there(self._connection, table)
@@ -83,43 +96,21 @@ class DatabaseSource:
             found |= {tuple(row): constraint.referred_table.name for row in rows}
         return found
 
-
-def problem_of(table: Table, row: Mapping[str, Any]) -> str:
-    """Why no database that checks would take the row; empty if nothing speaks against it."""
-    for name, value in row.items():
-        column = table.columns[name]
-        if value is None and not column.nullable:
-            return f"{name}: 비어 있으면 안 돼요"
-        if _has_nul(value):
-            return f"{name}: 저장할 수 없는 글자(NUL)가 있어요"
-        if not isinstance(value, str):
-            if isinstance(column.type, Integer) and isinstance(value, int) and abs(value) >= 2**63:
-                return f"{name}: 수가 너무 커요"
-            continue
-        longest = column.type.length if isinstance(column.type, String) else None
-        if longest is not None and len(value) > longest:
-            return f"{name}: {len(value)}자는 너무 길어요 ({longest}자까지)"
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return f"{name}: 저장할 수 없는 글자가 있어요"
-    return ""
+    async def changed(self) -> bool:
+        await self._connection.rollback()
+        return await _state(self._connection) != self._state
 
 
-def parents_of(table: Table, row: Mapping[str, Any]) -> list[tuple[str, Key]]:
-    """The rows that this one points to, by table and key."""
+async def _state(connection: AsyncConnection) -> list[Any]:
+    """What is another when anything in the database is."""
+    if connection.dialect.name == "sqlite":
+        return [(await connection.exec_driver_sql("PRAGMA data_version")).scalar_one()]
+    # Every version of a row names the transaction that wrote it.
+    written = func.sum(func.hashint8(cast(cast(literal_column("xmin"), Text), BigInteger)))
+    there = [table for table in tables() if await columns_there(connection, table)]
     return [
-        (constraint.referred_table.name, tuple(row[element.parent.name] for element in constraint.elements))
-        for constraint in table.foreign_key_constraints
+        tuple((await connection.execute(select(func.count(), written).select_from(table))).one()) for table in there
     ]
-
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, Mapping):
-        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
-    return isinstance(value, (list, tuple)) and any(map(_has_nul, value))
 
 
 def _bytes(key: Key) -> tuple[bytes, ...]:
