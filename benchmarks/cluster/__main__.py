@@ -72,7 +72,8 @@ async def faults() -> None:
             windows.append((began - 0.2, time.monotonic()))
             print("faults: network of one replica cut for 15 s")
             await asyncio.sleep(12)
-            await _change_content(cluster)
+            await _change_content(cluster, "under load")
+        await _change_content(cluster, "at rest")
         late = load.told.failed(windows)
         worst = max(
             (min(at - end for _, end in windows if end <= at) for at, *_ in late if at > windows[0][1]), default=0.0
@@ -109,20 +110,20 @@ async def roll() -> None:
         cluster.stop()
 
 
-async def _change_content(cluster: Cluster) -> None:
+async def _change_content(cluster: Cluster, when: str) -> None:
     worst = 0.0
     for number in range(5):
-        cluster.write_faq(f"{number}번")
+        cluster.write_faq(f"{when} {number}번")
         began = time.monotonic()
         for replica in cluster.replicas:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{replica.port}", timeout=10) as http:
                 body = {"question": "클러스터 점검 번호는?"}
-                while f"{number}번" not in (await http.post("/api/ask", json=body)).json().get("answer", ""):
+                while f"{when} {number}번" not in (await http.post("/api/ask", json=body)).json().get("answer", ""):
                     await asyncio.sleep(0.05)
                     assert time.monotonic() - began < 60
             worst = max(worst, time.monotonic() - began)
         await asyncio.sleep(1)
-    print(f"content: visible on both replicas after at most {worst:.1f} s (bar 5)")
+    print(f"content {when}: visible on both replicas after at most {worst:.1f} s (bar 5)")
 
 
 async def _verify(cluster: Cluster, told: Told) -> None:
