@@ -69,5 +69,5 @@ def _company(
         await engine.dispose()
         return dict(found)
 
-    view = View(sections, asyncio.run(vectors()), language, embedder, 1)  # type: ignore[arg-type]
+    view = View(sections, asyncio.run(vectors()), language, embedder)  # type: ignore[arg-type]
     return Company(name, view, questions)

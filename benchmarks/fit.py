@@ -102,7 +102,7 @@ def _cases(company: Company, dense: bool) -> list[Case]:
         if not question.relevant:
             continue
         evidence = _evidence(company.view, question, dense)
-        ids = [company.view.index.sections[int(i)].id for i in evidence.candidates]
+        ids = [evidence.pool.section(int(i)).id for i in evidence.candidates]
         right = np.array([section in question.relevant for section in ids])
         weight = SHARE.get(company.name, 1.0)
         cases.append(Case(company.name, question, evidence, right, weight, number % FOLDS))

@@ -223,6 +223,8 @@ async def running_services(
         services = _assemble(settings, engine, metrics)
         if services.redis is not None:
             stack.push_async_callback(services.redis.aclose)
+            # An operator who mistypes its password should read so now.
+            await services.redis.ping()
         stack.push_async_callback(services.model.aclose)
         stack.push_async_callback(services.ask.close)
         stack.callback(services.accounts.close)

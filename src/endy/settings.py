@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from endy.errors import StartupError
 
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]*@")
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^/\s]*(?=@)|([?&]password=)[^&\s]*")
 DEFAULT_SECRET_KEY = "development-only-secret-key-change-me"  # noqa: S105  refused in production
 PLACEHOLDER_SECRETS = {DEFAULT_SECRET_KEY, "your-secret-key-min-32-characters-random-string"}
 
@@ -291,7 +291,7 @@ def _shown(value: object) -> str | None:
     if isinstance(value, SecretStr):
         return "(정해짐)"
     text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return _PASSWORD.sub(r"\1***@", text)
+    return _PASSWORD.sub(r"\1\2***", text)
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from tests.databases import execute
 
 ROOT = Path(__file__).parent.parent.parent
+ARGON2 = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(
+    "made up for this test", salt=b"0123456789abcdef"
+)
 
 
 def endy(place: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -28,6 +32,8 @@ def old_files(tmp_path: Path) -> Path:
         "users.json": {"users": [
             {"employee_id": "2024001", "name": "김철수", "department": "개발팀", "email": "a@encar.example",
              "role": "admin", "password": "canary-password"},
+            {"employee_id": "2024004", "name": "최지우", "password_hash": ARGON2},
+            {"employee_id": "2024005", "name": "정하늘", "password_hash": "canary5f4dcc3b5aa765d61d8327deb882cf99"},
             {"id": 2024003, "이름": "박민수", "부서": "IT팀"},
             {"employee_id": "has space", "name": "x"},
         ]},
@@ -40,6 +46,9 @@ def old_files(tmp_path: Path) -> Path:
                 {"question": "연차 며칠? 010-1234-5678", "is_helpful": True, "employee_id": "2024003",
                  "timestamp": "2025-03-01T09:00:00", "question_id": "q1"},
                 {"question": "병가?", "feedback_type": "negative", "comment": "틀려요", "timestamp": 1740787200},
+                {"question": "주차 자리?", "rating": 1, "user_id": 2024004, "created_at": "2025-03-02T09:00:00+09:00"},
+                {"question": "주차 요금?", "rating": 5, "user_id": "2024004"},
+                {"question": "어느 쪽도 아닌 별 셋?", "rating": 3},
                 {"is_helpful": True},
             ],
             "detailed_feedbacks": [
@@ -63,16 +72,25 @@ def test_old_files_come_in(old_files: Path, tmp_path: Path) -> None:
     assert execute(target, "SELECT employee_id, role FROM users ORDER BY 1") == [
         ("2024001", "admin"),
         ("2024003", "user"),
+        ("2024004", "user"),
+        ("2024005", "user"),
     ]
+    assert execute(target, "SELECT employee_id, password_hash FROM users WHERE password_hash IS NOT NULL") == [
+        ("2024004", ARGON2)
+    ]
+    assert execute(target, "SELECT is_helpful FROM feedback WHERE asker = 'user:2024004' ORDER BY 1") == [(0,), (1,)]
     ((helpful, reasons, comment),) = execute(
         target, "SELECT is_helpful, reasons, comment FROM feedback WHERE asker = 'user:2024003'"
     )
     assert (helpful, json.loads(reasons), comment) == (0, ["outdated", "other"], "말투가 이상함")
-    assert execute(target, "SELECT question FROM questions WHERE asker != 'anonymous'") == [("연차 며칠? [전화번호]",)]
+    assert execute(target, "SELECT question FROM questions WHERE asker = 'user:2024003'") == [
+        ("연차 며칠? [전화번호]",)
+    ]
     assert [faq["keywords"] for faq in json.loads((tmp_path / "faq.json").read_text())["faqs"]] == [["주차", "차"]]
     (aside,) = tmp_path.glob("set-aside-*.jsonl")
-    assert len(aside.read_text(encoding="utf-8").splitlines()) == 3
+    assert len(aside.read_text(encoding="utf-8").splitlines()) == 4
     assert "로그인 2개" in done.stdout
+    assert "비밀번호 2개" in done.stdout
     assert "endy users link" in done.stdout
     assert not any(b"canary" in path.read_bytes() for path in tmp_path.glob("*.*"))
 
@@ -84,7 +102,7 @@ def test_old_files_twice_are_refused_and_change_nothing(old_files: Path, tmp_pat
     again = endy(tmp_path, "db", "move", str(old_files), target)
     assert again.returncode == 1
     assert "비어 있지 않아요" in again.stderr
-    assert execute(target, "SELECT count(*) FROM feedback") == [(2,)]
+    assert execute(target, "SELECT count(*) FROM feedback") == [(4,)]
 
 
 def test_a_dry_run_writes_nothing(old_files: Path, tmp_path: Path) -> None:
@@ -93,7 +111,7 @@ def test_a_dry_run_writes_nothing(old_files: Path, tmp_path: Path) -> None:
     done = endy(tmp_path, "db", "move", str(old_files), f"sqlite:///{target}", "--dry-run", "--json")
     assert done.returncode == 2, done.stderr
     rows = {table["table"]: table["rows"] for table in json.loads(done.stdout)["tables"]}
-    assert (rows["users"], rows["feedback"], rows["conversations"]) == (2, 2, 2)
+    assert (rows["users"], rows["feedback"], rows["conversations"]) == (4, 4, 4)
     assert not list(tmp_path.glob("set-aside-*"))
     assert not target.exists()
 

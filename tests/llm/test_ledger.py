@@ -1,6 +1,8 @@
 """The budget of all replicas together: never passed, and kept while Redis is away."""
 
 import asyncio
+import hashlib
+from contextlib import suppress
 from datetime import date
 
 from endy.llm.budget import Caps, MemoryLedger, Reservation
@@ -41,6 +43,38 @@ async def test_many_at_once_never_pass_a_cap(redis_server: RedisServer) -> None:
     calls = (ledgers[n % 2].reserve(Reservation(TODAY, "a", 7.0, 10), Caps(daily_krw=100.0)) for n in range(100))
     assert sum(await asyncio.gather(*calls)) == 14
     assert abs(await ledgers[0].spent(TODAY) - 98.0) < 1e-6
+    await watched.store.aclose()
+
+
+async def test_whoever_leaves_leaves_no_money_set_aside(redis_server: RedisServer) -> None:
+    """A reservation that is broken off at any moment counts for nothing in the end."""
+    watched = Watched(redis_server.url)
+    ledger = RedisLedger(watched.store)
+    kept = 0
+    for number in range(100):
+        reserving = asyncio.create_task(ledger.reserve(Reservation(TODAY, "a", 1.0, 10), Caps(daily_krw=1000.0)))
+        await asyncio.sleep(0.00003 * (number % 20))
+        reserving.cancel()
+        with suppress(asyncio.CancelledError):
+            kept += await reserving
+    for _ in range(200):
+        if await ledger.spent(TODAY) == kept:
+            break
+        await asyncio.sleep(0.01)
+    assert await ledger.spent(TODAY) == kept
+    (day,) = redis_server.client.keys("*")
+    assert {int(value) for field, value in redis_server.client.hgetall(day).items() if field[:2] == b"c:"} <= {kept}
+    await watched.store.aclose()
+
+
+async def test_nobody_can_be_recognised(redis_server: RedisServer) -> None:
+    """Employee numbers are few, so not even their hashes are told without the secret; and a day is forgotten."""
+    watched = Watched(redis_server.url)
+    user = hashlib.sha256(b"user:2024001").hexdigest()
+    assert await RedisLedger(watched.store).reserve(Reservation(TODAY, user, 1.0, 10), Caps())
+    (day,) = redis_server.client.keys("*")
+    assert all(user.encode() not in field for field in redis_server.client.hgetall(day))
+    assert 0 < redis_server.client.ttl(day) <= 2 * 24 * 3600
     await watched.store.aclose()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from endy.retrieval.evidence import FEATURES
-from endy.retrieval.lexical import FieldText, LexicalIndex
+from endy.retrieval.lexical_build import Field, one_field_index
 from endy.retrieval.passages import sentences, split_passages
 from endy.retrieval.search import Language, Searcher
 from endy.retrieval.senses import UNRELATED, WordVectors
@@ -98,7 +98,7 @@ def test_words_that_are_used_alike_find_each_other(language: Language) -> None:
 
 def test_an_impact_never_exceeds_the_rarity() -> None:
     """However often a word is repeated, it counts as the share it can be."""
-    index = LexicalIndex([{"body": FieldText(["휴가"] * 50, 1.0, 0.4)}, {"body": FieldText(["주차"], 1.0, 0.4)}])
+    index = one_field_index([["휴가"] * 50, ["주차"]], Field(1.0, 0.4))
     _, impacts = index.postings("휴가")
     assert 0 < impacts[0] < index.rarity("휴가") <= index.rarity("처음 보는 말")
 

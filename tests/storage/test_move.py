@@ -8,85 +8,31 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sqlalchemy import JSON, Boolean, Date, DateTime, Float, LargeBinary, String, Table, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from endy.audit.service import AuditLog, Event
 from endy.errors import Conflict, StartupError
-from endy.settings import load_settings
-from endy.storage.engine import create_engine
 from endy.storage.migrations import upgrade
 from endy.storage.move.mover import Mover, TableReport, refuse_half_moved
 from endy.storage.move.source import DatabaseSource
-from endy.storage.rows import WrongRow, decode_row, encode_row, table_digest, tables
-from endy.storage.transaction import reading, transaction
+from endy.storage.transaction import reading
 from tests.databases import execute
+from tests.postgres import PostgresServer
+from tests.storage.made_up import digests, engine_at, fill
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-NOW = datetime(2026, 11, 23, 1, 2, 3, 456789, tzinfo=UTC)
-
-
-def quiet(_name: str, _done: int, _total: int) -> None: ...
+ROOT = Path(__file__).parent.parent.parent
 
 
-def engine_at(url: str) -> AsyncEngine:
-    return create_engine(load_settings(_env_file=None, database_url=url))
-
-
-def value_for(column: Any, number: int, chance: random.Random) -> Any:  # noqa: PLR0911  one per kind
-    kind = column.type
-    if isinstance(kind, JSON):
-        return {"수": number, "글": ["가\n나", None, 1.5]} if chance.random() < 0.5 else []
-    if isinstance(kind, DateTime):
-        return NOW - timedelta(seconds=chance.randrange(10**6), microseconds=number)
-    if isinstance(kind, Date):
-        return date(2026, 1, 1) + timedelta(days=number % 300) if chance.random() < 0.7 else None
-    if isinstance(kind, LargeBinary):
-        return chance.randbytes(40)
-    if isinstance(kind, Boolean):
-        return chance.choice([True, False, None]) if column.nullable else True
-    if isinstance(kind, Float):
-        return chance.random()
-    if isinstance(kind, String):
-        return f"{chance.choice(['Z', 'a', '가', 'é', '_', 'ㄱ'])}{number}"[: kind.length or 50]
-    return number
-
-
-async def fill(engine: AsyncEngine, rows: int) -> None:
-    """Rows in every table, each child with a parent."""
-    chance = random.Random(7)  # noqa: S311
-    keys: dict[str, list[Any]] = {}
-    async with transaction(engine) as connection:
-        for table in tables():
-            made = []
-            for number in range(rows):
-                row = {column.name: value_for(column, number, chance) for column in table.columns}
-                for constraint in table.foreign_key_constraints:
-                    for element in constraint.elements:
-                        row[element.parent.name] = keys[constraint.referred_table.name][number]
-                made.append(row)
-            keys[table.name] = [row[next(iter(table.primary_key)).name] for row in made]
-            if made:
-                await connection.execute(insert(table), made)
-
-
-async def digests(engine: AsyncEngine) -> dict[str, tuple[int, str]]:
-    async with reading(engine) as connection:
-        found = {table.name: await table_digest(connection, table, list(table.columns)) for table in tables()}
-    return {name: (digest.rows, digest.hex) for name, digest in found.items()}
+def quiet(_step: str, _name: str, _done: int, _total: int) -> None: ...
 
 
 async def move(source: AsyncEngine, target: AsyncEngine, name: str = "source") -> tuple[list[TableReport], Mover]:
     await upgrade(target)
     async with reading(source) as connection:
-        mover = Mover(DatabaseSource(connection, name), quiet)
+        mover = Mover(await DatabaseSource.open(connection, name), quiet)
         return await mover.run(target), mover
 
 
@@ -146,14 +92,14 @@ async def test_a_stopped_move_goes_on_and_endy_waits_for_it(sqlite: AsyncEngine,
     class Pulled(Exception):
         pass
 
-    def pull(name: str, done: int, _total: int) -> None:
-        if name == "questions" and done:
+    def pull(step: str, name: str, done: int, _total: int) -> None:
+        if (step, name) == ("move", "questions") and done:
             raise Pulled
 
     await upgrade(postgres)
     async with reading(sqlite) as connection:
         with pytest.raises(Pulled):
-            await Mover(DatabaseSource(connection, "source"), pull).run(postgres)
+            await Mover(await DatabaseSource.open(connection, "source"), pull).run(postgres)
     with pytest.raises(StartupError, match="endy db move"):
         await refuse_half_moved(postgres)
     with pytest.raises(Conflict, match="다른 원본"):
@@ -163,46 +109,38 @@ async def test_a_stopped_move_goes_on_and_endy_waits_for_it(sqlite: AsyncEngine,
     assert await digests(postgres) == await digests(sqlite)
 
 
-async def test_wrong_rows_are_set_aside_with_their_children(sqlite: AsyncEngine, postgres: AsyncEngine) -> None:
-    """What PostgreSQL would refuse: too long, NUL, an orphan; everything else arrives, and the checksums agree."""
-    await fill(sqlite, 20)
-    async with reading(sqlite) as connection:
-        await connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-    url = str(sqlite.url.database).removeprefix("file://").split("?")[0]
-    execute(
-        f"sqlite:///{url}",
-        "UPDATE questions SET category = 'x' || char(0) WHERE id = (SELECT min(id) FROM questions)",
-        "UPDATE users SET name = printf('%.*c', 200, 'n') WHERE employee_id = (SELECT max(employee_id) FROM users)",
-        "UPDATE feedback SET question_id = 'nowhere' WHERE question_id = (SELECT max(question_id) FROM feedback)",
-        "SELECT 1",
-    )
-    reports, mover = await move(sqlite, postgres)
-    found = {(one.table, one.reason.split(":")[0]) for one in mover.set_aside}
-    assert {("questions", "category"), ("users", "name"), ("feedback", "questions에 짝이 되는 줄이 없어요")} <= found
-    assert ("feedback", "짝이 되는 questions 줄을 옮기지 못했어요") in found
-    assert {"sessions", "password_links"} <= {table for table, _ in found}
-    assert all(report.equal for report in reports)
-    assert sum(report.set_aside for report in reports) == len(mover.set_aside)
+async def test_a_source_that_is_written_to_is_told(sqlite: AsyncEngine, postgres_url: str, tmp_path: Path) -> None:
+    """An update is noticed as well as a new row; what stays the same, by reading or by the clock, is not."""
+    postgres = engine_at(postgres_url)
+    await fill(sqlite, 3)
+    await move(sqlite, postgres)
+    for engine, url in ((sqlite, f"sqlite:///{tmp_path}/source.db"), (postgres, postgres_url)):
+        for statement, changes in (("SELECT 1", False), ("UPDATE users SET name = name", True)):
+            async with reading(engine) as connection:
+                source = await DatabaseSource.open(connection, "source")
+                execute(url, statement)
+                assert await source.changed() is changes
+    await postgres.dispose()
 
 
-async def test_an_older_schema_moves_too(tmp_path: Path, postgres: AsyncEngine) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_an_older_schema_moves_too(tmp_path: Path, postgres_server: PostgresServer, kind: str) -> None:
     """Columns and tables that came later get what a migration would have given them."""
-    old = engine_at(f"sqlite:///{tmp_path}/old.db")
+    urls = [postgres_server.create_database(), f"sqlite:///{tmp_path}/x.db"]
+    old, new = (engine_at(url) for url in (urls if kind == "postgresql" else reversed(urls)))
     await upgrade(old, "0001")
     execute(
-        f"sqlite:///{tmp_path}/old.db",
+        urls[kind == "sqlite"],
         "INSERT INTO users VALUES ('2024001', '김철수', '개발팀', 'a@encar.example', 'admin', NULL, '2026-01-01')",
     )
-    reports, _ = await move(old, postgres)
+    reports, mover = await move(old, new)
+    assert mover.set_aside == []
     assert all(report.equal for report in reports)
-    async with reading(postgres) as connection:
+    async with reading(new) as connection:
         row = (await connection.exec_driver_sql("SELECT source, version FROM users")).one()
     assert tuple(row) == ("file", 1)
-    await old.dispose()
-
-
-KILLED = [sys.executable, "-m", "endy", "db", "move"]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent / "src")}
+    for engine in (old, new):
+        await engine.dispose()
 
 
 async def test_killed_at_any_moment_it_ends_equal(sqlite: AsyncEngine, postgres_url: str, tmp_path: Path) -> None:
@@ -211,31 +149,14 @@ async def test_killed_at_any_moment_it_ends_equal(sqlite: AsyncEngine, postgres_
     source = f"sqlite:///{tmp_path}/source.db"
     chance = random.Random(3)  # noqa: S311
     for _ in range(5):
-        process = await asyncio.create_subprocess_exec(
-            *KILLED,
-            source,
-            postgres_url,
-            cwd=tmp_path,
-            env=ENVIRONMENT,
-            stderr=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
+        process = await begun(tmp_path, source, postgres_url)
         try:
             await asyncio.wait_for(process.wait(), 1.2 + 2.5 * chance.random())
             break
         except TimeoutError:
             process.send_signal(signal.SIGKILL)
             await process.wait()
-    last = await asyncio.create_subprocess_exec(
-        *KILLED,
-        source,
-        postgres_url,
-        "--json",
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    last = await begun(tmp_path, source, postgres_url)
     out, err = await last.communicate()
     if last.returncode == 1:
         assert "비어 있지 않아요" in err.decode()  # one of the runs before got through to the end
@@ -247,28 +168,25 @@ async def test_killed_at_any_moment_it_ends_equal(sqlite: AsyncEngine, postgres_
     await target.dispose()
 
 
-@given(data=st.data())
-def test_a_line_gives_its_row_back(data: st.DataObject) -> None:
-    """Encoded and decoded, every row is itself; equal rows have equal lines whatever their order of columns."""
-    table: Table = data.draw(st.sampled_from(tables()))
-    chance = random.Random(data.draw(st.integers(0, 10**6)))  # noqa: S311
-    row = {column.name: value_for(column, 3, chance) for column in table.columns}
-    for name, value in row.items():
-        if isinstance(value, str):
-            row[name] = data.draw(TEXT) or "x"
-    line = encode_row(table, row)
-    assert decode_row(table, line) == row
-    assert encode_row(table, dict(reversed(row.items()))) == line
-    assert b"\n" not in line
+async def begun(place: Path, source: str, target: str) -> asyncio.subprocess.Process:
+    """A command on its way."""
+    arguments = ["-m", "endy", "db", "move", source, target, "--json"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
-@pytest.mark.parametrize(
-    "line",
-    [b"", b"[]", b"{}", b'{"id": "a"}x', b'{"id": "a", "password": 1}', b'{"id": 7}', b'{"id": "a", "created_at": "x"}',
-     b'{"id": null}', b"\xff"],
-    ids=range(9),
-)  # fmt: skip
-def test_a_line_that_is_no_row_is_refused(line: bytes) -> None:
-    """Whatever stands there instead, one kind of error says so."""
-    with pytest.raises(WrongRow):
-        decode_row({table.name: table for table in tables()}["conversations"], line)
+async def test_a_command_that_is_interrupted_says_how_to_go_on(
+    sqlite: AsyncEngine, postgres_url: str, tmp_path: Path
+) -> None:
+    """Ctrl-C gives one line and no traceback, whatever it was about to do."""
+    await fill(sqlite, 6000)
+    process = await begun(tmp_path, f"sqlite:///{tmp_path}/source.db", postgres_url)
+    await asyncio.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in err.decode()
+    if process.returncode == 130:
+        assert "이어서" in err.decode()

@@ -9,14 +9,19 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from endy.ask.answers import FLIGHT_SECONDS
+from endy.bootstrap import running_services
+from endy.errors import StartupError
 from endy.settings import Settings
 from tests.llm import characters
 from tests.llm.characters import saying
 from tests.llm.scripted import Scripted, scripted_server
+from tests.postgres import free_port
 from tests.redis_server import RedisServer
 from tests.web.conftest import Client, sign_in
+from tests.web.test_streams import events_of
 
 ASK = "/api/ask"
 UNLIMITED = {"rate_limit_per_minute": 10_000, "rate_limit_per_hour": 10_000}
@@ -145,6 +150,24 @@ async def test_equal_questions_at_both_cost_one_call(cluster: Any, redis_server:
     assert len({answer["answer"] for answer in answers}) == 1
 
 
+async def test_a_stream_at_the_other_replica_gets_the_whole_answer(
+    cluster: Any, redis_server: RedisServer, model: Scripted
+) -> None:
+    """Two readers at two replicas, one call: both see the sources first, and deltas that add up to the answer."""
+    model.play(saying(characters.faithful, before=0.3))
+    values = {"openai_api_key": "sk-test", "openai_base_url": model.url, **UNLIMITED}
+    async with cluster(redis_server.url, **values) as replicas:
+        calls = (each.post(f"{ASK}/stream", json={"question": QUESTION}) for each in replicas.both)
+        told = [events_of(answer.text) for answer in await asyncio.gather(*calls)]
+    assert len(model.seen) == 1
+    for events in told:
+        assert events[0][0] == "meta"
+        assert events[0][1]["sources"]
+        assert "".join(data["text"] for kind, data in events if kind == "delta").strip() == events[-1][1]["answer"]
+    assert sorted(events[-1][1]["mode"] for events in told) == ["cached", "llm"]
+    assert len({events[-1][1]["answer"] for events in told}) == 1
+
+
 async def test_whoever_waits_for_a_killed_replica_goes_on(
     cluster: Any, redis_server: RedisServer, model: Scripted
 ) -> None:
@@ -181,12 +204,21 @@ async def test_without_redis_everything_goes_on(cluster: Any, own_redis: RedisSe
     assert back["checks"]["redis"] is True
 
 
+async def test_a_redis_that_is_not_there_is_told_at_the_start(make_settings: Any) -> None:
+    """Endy starts without it, and the operator need not wait for a question to read why."""
+    settings: Settings = make_settings(redis_url=f"redis://:hunter2@127.0.0.1:{free_port()}/0")
+    with structlog.testing.capture_logs() as logs:
+        async with running_services(settings, background=False) as services:
+            report = await services.health.report()
+    told = [entry for entry in logs if entry["event"] == "redis_away"]
+    assert [entry["log_level"] for entry in told] == ["warning"]
+    assert "hunter2" not in str(logs)
+    assert (report.status, report.checks["redis"]) == ("degraded", False)
+
+
 async def test_a_wrong_address_of_redis_stops_the_start(make_settings: Any) -> None:
     """Like every setting: one line that says what to write."""
     settings: Settings = make_settings(redis_url="memcached://somewhere")
-    from endy.bootstrap import running_services  # noqa: PLC0415
-    from endy.errors import StartupError  # noqa: PLC0415
-
     with pytest.raises(StartupError, match="REDIS_URL"):
         async with running_services(settings, background=False):
             pass

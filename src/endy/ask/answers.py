@@ -40,17 +40,16 @@ class Answers:
         found = self._local.get(key)
         if found is None and self._store is not None:
             found = await self._shared(self._store, key)
-            if found is not None:
-                self._local.put(key, found)
         return found
 
     async def put(self, key: CacheKey, answer: Answer) -> None:
         self._local.put(key, answer)
         if self._store is None or self._seconds < 1:
             return
-        place, text = self._place(self._store, "answer", key), _answer.dump_json(answer)
+        place = self._place(self._store, "answer", key)
+        sealed = self._store.seal(place, _answer.dump_json(answer))
         with suppress(RedisAway):
-            await self._store.call("answer_cache", lambda redis: redis.set(place, text, ex=int(self._seconds)))
+            await self._store.call("answer_cache", lambda redis: redis.set(place, sealed, ex=int(self._seconds)))
 
     @asynccontextmanager
     async def flight(self, key: CacheKey) -> AsyncIterator[Answer | None]:
@@ -62,16 +61,17 @@ class Answers:
             yield None
             return
         token, place = secrets.token_hex(8), self._place(self._store, "flight", key)
-        found = await self._take_off_or_wait(self._store, key, place, token)
-        if found is not None:
-            yield found
-            return
-        flying = asyncio.create_task(_stay(self._store, place, token))
+        flying: asyncio.Task[None] | None = None
         try:
-            yield None
+            found = await self._take_off_or_wait(self._store, key, place, token)
+            if found is None:
+                flying = asyncio.create_task(_stay(self._store, place, token))
+            yield found
         finally:
-            flying.cancel()
-            await asyncio.wait((flying,))
+            if flying is not None:
+                flying.cancel()
+                await asyncio.wait((flying,))
+            # Whoever leaves while taking off may hold the lock, too.
             with suppress(RedisAway):
                 await self._store.call("single_flight", lambda redis: redis.eval(_RELEASE, 1, place, token))
 
@@ -89,7 +89,6 @@ class Answers:
                 await asyncio.sleep(LOOK_EVERY)
                 found = await self._shared(store, key)
                 if found is not None:
-                    self._local.put(key, found)
                     return found
             # The one before may have landed between the last look and this take-off.
             return await self._shared(store, key)
@@ -97,11 +96,23 @@ class Answers:
 
     async def _shared(self, store: RedisStore, key: CacheKey) -> Answer | None:
         place = self._place(store, "answer", key)
+
+        async def look(redis: "Redis") -> tuple[bytes | None, int]:
+            both = redis.pipeline(transaction=False)
+            both.get(place)
+            both.pttl(place)
+            sealed, milliseconds = await both.execute()
+            return sealed, milliseconds
+
         try:
-            text: bytes | str | None = await store.call("answer_cache", lambda redis: redis.get(place))
-            return _answer.validate_json(text) if text else None
+            sealed, milliseconds = await store.call("answer_cache", look)
+            text = store.unseal(place, sealed) if sealed else None
+            found = _answer.validate_json(text) if text else None
         except (RedisAway, ValidationError):
             return None
+        if found is not None:
+            self._local.put(key, found, milliseconds / 1000)
+        return found
 
     def _place(self, store: RedisStore, kind: str, key: CacheKey) -> str:
         # Another release may write other answers to the same question.

@@ -41,8 +41,9 @@ class AnswerCache(Generic[T]):
         self._answers.move_to_end(key)
         return answer
 
-    def put(self, key: CacheKey, answer: T) -> None:
-        self._answers[key] = (self._clock() + self._seconds, answer)
+    def put(self, key: CacheKey, answer: T, seconds: float | None = None) -> None:
+        """`seconds` is what is left of the time of an answer that is not new."""
+        self._answers[key] = (self._clock() + (self._seconds if seconds is None else seconds), answer)
         self._answers.move_to_end(key)
         while len(self._answers) > self._size:
             self._answers.popitem(last=False)

@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 
 from endy.retrieval.analysis import WHOLE
-from endy.retrieval.evidence import FEATURES, DenseEvidence, Scores
+from endy.retrieval.evidence import FEATURES, DenseEvidence
 from endy.retrieval.intent import asked, fit
 from endy.retrieval.passages import split_passages
+from endy.retrieval.pool import Scores
 from endy.retrieval.search import Hit, SearchResult
 
 CONFIDENCE_FILE = Path(__file__).parent / "data" / "confidence.json"
@@ -80,7 +81,7 @@ def signals(result: SearchResult) -> list[float]:
     words, dense = evidence.words, evidence.dense
     row = result.first
     held = words.expanded[:, evidence.candidates[row]]
-    known = words.direct.max(axis=1) if len(words.rarity) else held
+    known = words.known.astype(np.float32)
     nouns = np.array([term.weight >= NOUN and len(term.text) > 1 for term in result.query.terms], bool)
     content = [term for term in result.query.terms if not term.generic]
     scores = np.array([hit.score for hit in result.hits])

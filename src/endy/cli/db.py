@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,25 +11,29 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from endy.cli.legacy import Legacy, read_legacy
-from endy.cli.output import print_json, progress_bar
-from endy.errors import StartupError
+from endy.cli.output import print_json
+from endy.errors import ServiceUnavailable, StartupError
 from endy.knowledge.faq import read_faq
 from endy.settings import load_settings
 from endy.storage.engine import create_engine, name_of, sqlite_path
 from endy.storage.migrations import current_revision, differences, downgrade, head_revision, upgrade
-from endy.storage.move.mover import Mover, SetAside, TableReport, aside_line
+from endy.storage.move.mover import Mover, SetAside, Step, TableReport, aside_line, is_half_moved, refuse_filled
+from endy.storage.move.mover import Progress as OnProgress
 from endy.storage.move.source import DatabaseSource, MemorySource, Source
 from endy.storage.rows import columns_there, count_rows, tables
 from endy.storage.transaction import reading
 
 T = TypeVar("T")
+AGAIN = "같은 명령을 다시 실행하면 이어서 옮겨요."
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
+STEPS: dict[Step, str] = {"check": "점검", "move": "옮기기", "verify": "대조"}
 AsJson = Annotated[bool, typer.Option("--json", help="JSON으로 출력")]
 
 
@@ -106,11 +110,14 @@ def move(
 ) -> None:
     """모든 데이터를 옮기고 대조합니다. 중간에 멈춰도 같은 명령으로 이어서 해요. 뺀 줄이 있으면 2로 끝납니다."""
     try:
-        with progress_bar("옮기기") as on_progress:
-            moved = asyncio.run(_move(source, target, dry_run, lambda _name, done, total: on_progress(done, total)))
+        with _bar() as progress:
+            moved = asyncio.run(_move(source, target, dry_run, progress))
     except KeyboardInterrupt:
-        typer.echo("멈췄어요. 같은 명령을 다시 실행하면 이어서 옮겨요.", err=True)
+        typer.echo(f"멈췄어요. {AGAIN}", err=True)
         raise typer.Exit(130) from None
+    except ServiceUnavailable as error:
+        typer.echo(f"{error.message} {AGAIN}", err=True)
+        raise typer.Exit(1) from None
     if moved.legacy is not None and moved.legacy.faqs:
         _write_faqs(moved.legacy, faq_to or load_settings().faq_file, dry_run)
     aside = _write_aside(moved, dry_run)
@@ -126,14 +133,41 @@ def move(
     raise typer.Exit(2 if aside else 0)
 
 
-async def _move(source: str, target: str, dry_run: bool, progress: Callable[[str, int, int], None]) -> Moved:
+@contextmanager
+def _bar() -> Iterator[OnProgress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("준비", total=None)
+
+        def on_progress(step: Step, table: str, done: int, total: int) -> None:
+            bar.update(task, description=f"{STEPS[step]} {table}", completed=done, total=total)
+
+        yield on_progress
+
+
+async def _move(source: str, target: str, dry_run: bool, progress: OnProgress) -> Moved:
     if _same(source, target):
         raise StartupError("원본과 받을 곳이 같아요. 다른 데이터베이스를 적어 주세요.")
-    async with _open_source(source) as (opened, legacy, recount):
-        before = await recount()
+    async with _open_source(source) as (opened, legacy):
         mover = Mover(opened, progress)
-        reports = await mover.check() if dry_run else await _into(target, mover)
-        return Moved(reports, mover.set_aside, legacy, changed=await recount() != before)
+        if dry_run:
+            await _look_at(target, opened.name)
+            reports = await mover.check()
+        else:
+            reports = await _into(target, mover)
+        return Moved(reports, mover.set_aside, legacy, await opened.changed())
+
+
+async def _look_at(target: str, source: str) -> None:
+    path = sqlite_path(target)
+    if path is not None and not await asyncio.to_thread(path.exists):
+        return
+    engine = _engine(target, read_only=True)
+    try:
+        async with reading(engine) as connection:
+            await refuse_filled(connection, source)
+    finally:
+        await engine.dispose()
 
 
 async def _into(target: str, mover: Mover) -> list[TableReport]:
@@ -145,7 +179,7 @@ async def _into(target: str, mover: Mover) -> list[TableReport]:
         await engine.dispose()
 
 
-_Opened = tuple[Source, Legacy | None, Callable[[], Awaitable[list[int]]]]
+_Opened = tuple[Source, Legacy | None]
 
 
 def _open_source(source: str) -> AbstractAsyncContextManager[_Opened]:
@@ -156,39 +190,31 @@ def _open_source(source: str) -> AbstractAsyncContextManager[_Opened]:
 
 
 @asynccontextmanager
-async def _open_folder(folder: Path):  # type: ignore[no-untyped-def]
+async def _open_folder(folder: Path) -> AsyncIterator[_Opened]:
     legacy = await asyncio.to_thread(read_legacy, folder)
-
-    async def recount() -> list[int]:
-        return []
-
-    yield MemorySource(f"files:{folder}", legacy.rows), legacy, recount
+    yield MemorySource(f"files:{folder}", legacy.rows), legacy
 
 
 @asynccontextmanager
-async def _open_database(source: str):  # type: ignore[no-untyped-def]
+async def _open_database(source: str) -> AsyncIterator[_Opened]:
     path = sqlite_path(source)
     if path is not None and not await asyncio.to_thread(path.is_file):
         raise StartupError(f"{source}: 그런 폴더나 데이터베이스 파일이 없어요.")
-    engine = _engine(source)
-
-    async def recount() -> list[int]:
-        async with reading(engine) as connection:
-            shown = DatabaseSource(connection, "")
-            return [await shown.count(table) for table in tables()]
-
+    engine = _engine(source, read_only=True)
     try:
         revision = await current_revision(engine)
         if revision is None or revision > head_revision():
             raise StartupError(f"{name_of(source)}: 엔디 데이터베이스가 아니거나, 더 새 버전의 것이에요 ({revision}).")
+        if await is_half_moved(engine):
+            raise StartupError(f"{name_of(source)}: 옮기다 만 데이터베이스예요. 그곳으로 옮기던 것부터 끝내 주세요.")
         async with reading(engine) as connection:
-            yield DatabaseSource(connection, name_of(source)), None, recount
+            yield await DatabaseSource.open(connection, name_of(source)), None
     finally:
         await engine.dispose()
 
 
-def _engine(url: str) -> AsyncEngine:
-    return create_engine(load_settings(database_url=url))
+def _engine(url: str, *, read_only: bool = False) -> AsyncEngine:
+    return create_engine(load_settings(database_url=url), patient=True, read_only=read_only)
 
 
 def _same(source: str, target: str) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
+from argon2 import extract_parameters
+from argon2.exceptions import InvalidHashError
 from pydantic import ValidationError
 
 from endy.accounts.users_file import UserEntry
@@ -40,14 +42,17 @@ _USER = {
     "email": ("email", "이메일"),
     "role": ("role", "역할"),
 }
+_PASSWORDS = ("password", "password_hash", "비밀번호")
+LONGEST_HASH = 300
 _ASKED = ("question", "user_question", "query", "질문")
 _ASKER = ("employee_id", "user_id", "asker", "사번")
 _WHEN = ("timestamp", "created_at", "created", "date", "일시")
-_OPINION = ("is_helpful", "helpful", "feedback_type", "feedback", "rating", "type", "도움")
+_OPINION = ("is_helpful", "helpful", "feedback_type", "feedback", "type", "도움", "평가")
+_STARS = ("rating", "score", "stars", "별점")
 _COMMENT = ("comment", "detail", "message", "feedback_text", "의견")
 _REASONS = ("reasons", "reason", "issues", "issue_types", "사유")
-_YES = {"true", "1", "yes", "y", "helpful", "positive", "like", "good", "up", "도움됨", "도움돼요", "5", "4"}
-_NO = {"false", "0", "no", "n", "not_helpful", "unhelpful", "negative", "dislike", "bad", "down", "도움안됨", "2"}
+_YES = {"true", "1", "yes", "y", "helpful", "positive", "like", "good", "up", "도움됨", "도움돼요"}
+_NO = {"false", "0", "no", "n", "not_helpful", "unhelpful", "negative", "dislike", "bad", "down", "도움안됨"}
 
 
 _KEYS = {
@@ -100,11 +105,21 @@ def _read_users(legacy: Legacy, folder: Path) -> None:
         except ValidationError as error:
             legacy.wrong.append(("users.json", position, f"{error.errors(include_input=False)[0]['loc'][0]} 값"))
             continue
-        # A password in clear, or hashed in another way, is never taken along.
-        legacy.passwords += any(key in entry for key in ("password", "password_hash", "비밀번호"))
-        values = user.model_dump() | {"owns": [], "password_hash": None, "updated_at": _moment(entry) or EPOCH}
+        kept = _kept_hash(entry)
+        legacy.passwords += kept is None and any(key in entry for key in _PASSWORDS)
+        values = user.model_dump() | {"owns": [], "password_hash": kept, "updated_at": _moment(entry) or EPOCH}
         fixed = {"source": "admin", "file_entry": None, "sso_subject": None, "version": 1, "removed_at": None}
         legacy.put("users", values | fixed)
+
+
+def _kept_hash(entry: Mapping[str, Any]) -> str | None:
+    """The hash that we can check ourselves. A password in clear, or hashed in another way, is never taken along."""
+    value = entry.get("password_hash")
+    try:
+        extract_parameters(value if isinstance(value, str) and len(value) <= LONGEST_HASH else "")
+    except InvalidHashError:
+        return None
+    return str(value)
 
 
 def _read_faqs(legacy: Legacy, folder: Path) -> None:
@@ -123,7 +138,9 @@ def _read_feedback(legacy: Legacy, folder: Path) -> None:
     found = _load(legacy, folder, "feedback.json")
     for kind in ("feedbacks", "detailed_feedbacks"):
         for position, entry in enumerate(_entries(found, kind), 1):
-            opinion = _opinion(_first(entry, _OPINION)) if kind == "feedbacks" else False
+            opinion = _opinion(entry)
+            if opinion is None and kind == "detailed_feedbacks":
+                opinion = False
             asked = _first(entry, _ASKED)
             if opinion is None or not isinstance(asked, str) or not asked.strip():
                 legacy.wrong.append((f"feedback.json/{kind}", position, "질문이나 평가를 알 수 없어요"))
@@ -194,8 +211,11 @@ def _first(entry: Mapping[str, Any], names: Sequence[str]) -> Any:
     return next((entry[name] for name in names if entry.get(name) is not None), None)
 
 
-def _opinion(value: Any) -> bool | None:
-    text = str(value).strip().lower().replace(" ", "_")
+def _opinion(entry: Mapping[str, Any]) -> bool | None:
+    stars = _first(entry, _STARS)
+    if str(stars) in ("1", "2", "3", "4", "5"):
+        return None if str(stars) == "3" else str(stars) > "3"
+    text = str(_first(entry, (*_OPINION, *_STARS))).strip().lower().replace(" ", "_")
     if text in _YES:
         return True
     return False if text in _NO else None

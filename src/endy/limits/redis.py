@@ -1,5 +1,6 @@
 """Rate limits that all replicas share."""
 
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -59,14 +60,11 @@ class RedisRateLimiter:
         self._limits = (per_minute, per_hour)
         self._clock = clock
         self._local = MemoryRateLimiter(per_minute, per_hour)
-        self._calls = 0
 
     async def hit(self, key: str) -> RateState:
-        self._calls += 1
         now = "" if self._clock is None else f"{self._clock():.6f}"
-        # Two calls in the same microsecond are two members.
-        member = f"{id(self):x}.{self._calls}"
-        arguments = (*map(str, self._limits), now, self._store.key("member", member))
+        # Two calls in the same microsecond, at whichever replica, are two members.
+        arguments = (*map(str, self._limits), now, secrets.token_hex(8))
         place = self._store.key("rate", self._use, self._name, key)
 
         async def count(redis: "Redis") -> RateState:

@@ -1,5 +1,7 @@
 """What calls cost, counted for all replicas together."""
 
+import asyncio
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -55,10 +57,26 @@ class RedisLedger:
         self._store = store
         self._local = MemoryLedger()
         self._local_ones: dict[int, Reservation] = {}
+        self._giving: set[asyncio.Task[None]] = set()
 
     async def reserve(self, reservation: Reservation, caps: Caps) -> bool:
+        reserving = asyncio.create_task(self._reserve(reservation, caps))
+        try:
+            return await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            # Whoever leaves in this moment would leave money set aside that nobody settles.
+            giving = asyncio.create_task(self._give_back(reserving, reservation))
+            self._giving.add(giving)
+            giving.add_done_callback(self._giving.discard)
+            raise
+
+    async def _give_back(self, reserving: asyncio.Task[bool], reservation: Reservation) -> None:
+        if await reserving:
+            await self.settle(reservation, 0.0, 0, called=False)
+
+    async def _reserve(self, reservation: Reservation, caps: Caps) -> bool:
         amounts = (caps.daily_krw, caps.daily_tokens, caps.user_calls, caps.user_tokens)
-        told = (reservation.krw, reservation.tokens, reservation.user_key or "", *amounts, KEPT_SECONDS)
+        told = (reservation.krw, reservation.tokens, self._user(reservation), *amounts, KEPT_SECONDS)
 
         async def run(redis: "Redis") -> bool:
             return bool(await redis.eval(_RESERVE, 1, self._day(reservation.day), *map(str, told)))
@@ -75,17 +93,15 @@ class RedisLedger:
         if self._local_ones.pop(id(reservation), None) is not None:
             await self._local.settle(reservation, krw, tokens, called=called)
             return
-        spent = (krw - reservation.krw, tokens - reservation.tokens, reservation.user_key or "", int(called))
+        spent = (krw - reservation.krw, tokens - reservation.tokens, self._user(reservation), int(called))
 
         async def run(redis: "Redis") -> None:
             told = map(str, (*spent, KEPT_SECONDS))
             await redis.eval(_SETTLE, 1, self._day(reservation.day), *told)
 
-        try:
+        # While Redis is away what was reserved stays counted: rather too much than too little.
+        with suppress(RedisAway):
             await self._store.call("llm_budget", run)
-        except RedisAway:
-            # What was reserved stays counted: rather too much than too little.
-            return
 
     async def spent(self, day: date) -> float:
         async def run(redis: "Redis") -> float:
@@ -95,6 +111,9 @@ class RedisLedger:
             return await self._store.call("llm_budget", run)
         except RedisAway:
             return await self._local.spent(day)
+
+    def _user(self, reservation: Reservation) -> str:
+        return self._store.name("llm", reservation.user_key) if reservation.user_key else ""
 
     def _day(self, day: date) -> str:
         return self._store.key("llm", day.isoformat())

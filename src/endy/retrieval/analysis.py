@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from operator import add
 from threading import Lock
 
 from mecab import MeCab
@@ -231,7 +232,7 @@ def bigrams(text: str) -> list[str]:
     grams = [run for run in _HANGUL_OR_WORD.sub(" ", text.lower()).split() if run.isascii()]
     joined = re.sub(r"[a-z]+", " ", _HANGUL_OR_WORD.sub("", text.lower()))
     for run in joined.split():
-        grams.extend(run[i : i + 2] for i in range(len(run) - 1))
+        grams.extend(map(add, run, run[1:]))
     return grams
 
 
@@ -245,6 +246,7 @@ class Analyzer:
         self._tagger = MeCab()
         self._lock = Lock()
         self._whole = frozenset(compact(word) for word in whole_words) - {""}
+        self._beginnings = frozenset(word[:2] for word in self._whole)
         self._longest = max(map(len, self._whole), default=0)
         self._terms = lru_cache(maxsize=20_000)(self._analyse)
 
@@ -301,6 +303,9 @@ class Analyzer:
         position = 0
         while position < len(joined):
             shortest = 2 if position in starts else 4
+            if joined[position : position + 2] not in self._beginnings:
+                position += 1
+                continue
             for size in range(min(self._longest, len(joined) - position), shortest - 1, -1):
                 if joined[position : position + size] in self._whole:
                     yield joined[position : position + size]

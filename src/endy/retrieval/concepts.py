@@ -5,7 +5,7 @@ question's rare words. Its other forms and its vector then speak for the questio
 vocabulary instead of the knowledge as the source, so that it cannot drift towards what is merely written often).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endy.retrieval.analysis import Term
-from endy.retrieval.lexical import FieldText, LexicalIndex
+from endy.retrieval.lexical import Postings
+from endy.retrieval.lexical_build import Field, one_field_index
 from endy.retrieval.shipped import text_vectors
 from endy.retrieval.vectors import Embedder, Matrix
 from endy.retrieval.vocabulary import AnalysedForms, Concept
@@ -44,7 +45,7 @@ class ConceptIndex:
         self._weights = np.array([weight for *_, weight in rows], np.float32)
         owners = np.array([number for number, *_ in rows], np.int64)
         self._starts = np.searchsorted(owners, np.arange(len(forms) + 1))
-        self._index = LexicalIndex([{"form": FieldText(tokens, 1.0, 0.0)} for tokens in self._forms])
+        self._index = one_field_index(self._forms, Field(1.0, 0.0))
         self._worth = np.array([sum(map(self._index.rarity, tokens)) or 1.0 for tokens in self._forms], np.float32)
 
     def recall(self, terms: Sequence[Term]) -> list[Recalled]:
@@ -63,7 +64,7 @@ class ConceptIndex:
         odds = np.exp(_SHARPNESS * (by_concept[best] - by_concept[best].max(initial=0.0)))
         return [Recalled(int(number), float(odd / odds.sum())) for number, odd in zip(best, odds, strict=True)]
 
-    def words(self, recalled: Sequence[Recalled], index: LexicalIndex) -> NDArray[np.float32]:
+    def words(self, recalled: Sequence[Recalled], index: Postings) -> NDArray[np.float32]:
         """How much of the recalled concepts' forms each section holds, shape (sections,), 0 to about 1."""
         total = np.zeros(index.size, np.float32)
         for concept in recalled:
@@ -73,6 +74,12 @@ class ConceptIndex:
             total += concept.part * best
         return total
 
+    def ways(self, recalled: Sequence[Recalled]) -> Iterator[tuple[tuple[str, ...], float]]:
+        """The recalled concepts' forms, and what each is worth for the question."""
+        for concept in recalled:
+            for form in range(self._starts[concept.number], self._starts[concept.number + 1]):
+                yield self._forms[form], concept.part * float(self._weights[form])
+
     def vector(self, recalled: Sequence[Recalled]) -> Matrix | None:
         """The recalled concepts' mean direction by their parts, shape (dimensions,)."""
         if self.vectors is None or not recalled:
@@ -81,7 +88,7 @@ class ConceptIndex:
         chosen = self.vectors[[concept.number for concept in recalled]]
         return np.asarray(parts @ chosen, np.float32)
 
-    def _form_share(self, form: int, index: LexicalIndex) -> NDArray[np.float32]:
+    def _form_share(self, form: int, index: Postings) -> NDArray[np.float32]:
         tokens = self._forms[form]
         held = np.zeros(index.size, np.float32)
         for token in tokens:

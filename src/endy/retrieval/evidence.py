@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from endy.retrieval.analysis import Term, bigrams
 from endy.retrieval.concepts import Recalled
-from endy.retrieval.lexical import LexicalIndex
+from endy.retrieval.lexical import Postings, impacts
+from endy.retrieval.pool import PieceRows, Pool, Scores
 from endy.retrieval.vectors import LEADING_PIECES, Matrix
 from endy.retrieval.vocabulary import Alternative, Expansion
-
-Scores = NDArray[np.float32]
 
 FEATURES = (
     "words",
@@ -38,6 +37,9 @@ FEATURES = (
 dense ones and senses are standard deviations above this question's mean over the whole knowledge."""
 
 
+_FLAT = 1e-6
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A question, read: its terms without repeats, the concepts behind them, and its vector if there is one."""
@@ -57,6 +59,8 @@ class WordEvidence:
     expanded: Scores
     rarity: Scores
     """Weight times idf of each term, shape (terms,): what full coverage of the term is worth."""
+    known: NDArray[np.bool_]
+    """Whether any section of the whole knowledge holds the term, shape (terms,)."""
 
     @property
     def total(self) -> float:
@@ -67,7 +71,7 @@ class WordEvidence:
         return np.asarray(self.expanded.sum(axis=0) / self.total, np.float32)
 
 
-def word_evidence(query: Query, index: LexicalIndex) -> WordEvidence:
+def word_evidence(query: Query, index: Postings) -> WordEvidence:
     """Look the terms up, then let each term also be covered by other forms of its concept."""
     direct = np.zeros((len(query.terms), index.size), np.float32)
     for row, term in enumerate(query.terms):
@@ -85,10 +89,11 @@ def word_evidence(query: Query, index: LexicalIndex) -> WordEvidence:
         for row, part in zip(covered, share, strict=True):
             cap = max(float(rarity[row]), 1e-6)
             np.maximum(expanded[row], np.minimum(found * part, cap), out=expanded[row])
-    return WordEvidence(direct, expanded, rarity)
+    known = np.array([term.text in index for term in query.terms], bool)
+    return WordEvidence(direct, expanded, rarity, known)
 
 
-def _concept_scores(alternatives: Sequence[Alternative], index: LexicalIndex) -> Scores:
+def _concept_scores(alternatives: Sequence[Alternative], index: Postings) -> Scores:
     """The best other form of a concept in each section, shape (sections,)."""
     best = np.zeros(index.size, np.float32)
     for alternative in alternatives:
@@ -96,11 +101,11 @@ def _concept_scores(alternatives: Sequence[Alternative], index: LexicalIndex) ->
             ids, values = index.postings(alternative.tokens[0])
             best[ids] = np.maximum(best[ids], values * alternative.weight)
         elif all(token in index for token in alternative.tokens):
-            np.maximum(best, index.impacts(alternative.tokens) * alternative.weight, out=best)
+            np.maximum(best, impacts(index, alternative.tokens) * alternative.weight, out=best)
     return best
 
 
-def bigram_scores(text: str, index: LexicalIndex) -> Scores:
+def bigram_scores(text: str, index: Postings) -> Scores:
     """Share of the question's character pairs, by rarity, that each section holds; 0-1."""
     total = np.zeros(index.size, np.float32)
     possible = 0.0
@@ -126,22 +131,33 @@ class DenseEvidence:
     best_cosine: float
 
 
-def dense_evidence(
-    vector: Matrix,
-    pieces: Matrix,
-    offsets: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    known: NDArray[np.bool_],
-) -> DenseEvidence:
-    """`pieces` is (pieces, dimensions); section i owns rows offsets[i] to offsets[i + 1], questions from ends[i]."""
-    cosines = pieces @ vector
-    starts = offsets[:-1]
-    whole, title = cosines[starts], cosines[starts + 1]
-    passage = _best(cosines, starts + LEADING_PIECES, offsets[1:], whole)
-    # A question that somebody thought up may find a section, but is no proof that the section answers.
-    nearest = _best(cosines, starts + LEADING_PIECES, ends, whole)
-    by_whole, by_title, by_passage, proven = (standard(values, known) for values in (whole, title, passage, nearest))
-    return DenseEvidence(cosines, by_whole, by_title, by_passage, nearest, proven, float(whole.max()))
+def dense_evidence(vector: Matrix, rows: PieceRows, sample: PieceRows) -> DenseEvidence:
+    """Standard scores are by the mean and spread over the sample."""
+    own = _Cosines.of(vector, rows)
+    other = own if sample is rows else _Cosines.of(vector, sample)
+    by_whole, by_title, by_passage, proven = (
+        standard(mine, rows.known, theirs[sample.known])
+        for mine, theirs in zip(own.by_section, other.by_section, strict=True)
+    )
+    whole, _, _, nearest = own.by_section
+    return DenseEvidence(own.every, by_whole, by_title, by_passage, nearest, proven, float(whole.max()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cosines:
+    every: Scores
+    by_section: tuple[Scores, Scores, Scores, Scores]
+    """Of the whole, the title, the nearest passage or generated question, and the nearest passage."""
+
+    @classmethod
+    def of(cls, vector: Matrix, rows: PieceRows) -> "_Cosines":
+        cosines = rows.matrix @ vector
+        starts = rows.offsets[:-1]
+        whole, title = cosines[starts], cosines[starts + 1]
+        passage = _best(cosines, starts + LEADING_PIECES, rows.offsets[1:], whole)
+        # A question that somebody thought up may find a section, but is no proof that the section answers.
+        nearest = _best(cosines, starts + LEADING_PIECES, rows.ends, whole)
+        return cls(cosines, (whole, title, passage, nearest))
 
 
 def _best(cosines: Scores, begins: NDArray[np.int64], ends: NDArray[np.int64], otherwise: Scores) -> Scores:
@@ -154,10 +170,12 @@ def _best(cosines: Scores, begins: NDArray[np.int64], ends: NDArray[np.int64], o
     return np.asarray(np.where(ends > begins, best, otherwise), np.float32)
 
 
-def standard(values: Scores, known: NDArray[np.bool_]) -> Scores:
-    """Deviations from the mean of the sections that have vectors; 0, saying nothing, for those that have none."""
-    spread = float(values[known].std())
-    scores = (values - values[known].mean()) / (spread if spread > 1e-6 else 1.0)
+def standard(values: Scores, known: NDArray[np.bool_], sample: Scores) -> Scores:
+    """Deviations from the mean of the sample; 0, saying nothing, for sections that have no vectors."""
+    if not len(sample):
+        return np.zeros(len(values), np.float32)
+    spread = float(sample.std())
+    scores = (values - sample.mean()) / (spread if spread > _FLAT else 1.0)
     return np.asarray(np.where(known, scores, 0.0), np.float32)
 
 
@@ -166,7 +184,9 @@ class Evidence:
     """Everything known about one question over the candidates; rows of `features` follow FEATURES."""
 
     query: Query
+    pool: Pool
     candidates: NDArray[np.int64]
+    """Numbers of sections of the pool."""
     features: Scores
     words: WordEvidence
     said: Scores

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from endy.retrieval.evidence import FEATURES, Evidence, Scores
+from endy.retrieval.evidence import FEATURES, Evidence
+from endy.retrieval.pool import Scores
 
 FUSION_FILE = Path(__file__).parent / "data" / "fusion.json"
 
@@ -24,8 +25,7 @@ CONTEXT = ("always", "words_cover", "unknown", "short", "foreign")
 def context(evidence: Evidence) -> Scores:
     """The question's context, shape (len(CONTEXT),), each value in 0-1."""
     query, words = evidence.query, evidence.words
-    held = words.direct.max(axis=1) > 0 if words.direct.size else np.zeros(0, bool)
-    unknown = float(words.rarity[~held].sum()) / words.total if len(held) else 1.0
+    unknown = float(words.rarity[~words.known].sum()) / words.total if len(words.known) else 1.0
     content = [term for term in query.terms if not term.generic]
     foreign = bool(content) and all(term.text.isascii() for term in content)
     cover = float(evidence.features[:, 0].max()) if len(evidence.features) else 0.0

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from endy.retrieval.analysis import Analyzer
 from endy.retrieval.concepts import ConceptIndex, concept_vectors
-from endy.retrieval.evidence import FEATURES, Evidence, Query, Scores
+from endy.retrieval.evidence import FEATURES, Evidence, Query
 from endy.retrieval.fusion import Fusion
-from endy.retrieval.index import SearchIndex
+from endy.retrieval.index import EXACT, SearchIndex
+from endy.retrieval.pool import Scores
 from endy.retrieval.reading import QuestionReader
 from endy.retrieval.section import Section
 from endy.retrieval.senses import WordVectors
@@ -23,6 +24,9 @@ from endy.retrieval.vocabulary import Concept, Vocabulary, analysed_forms, one_w
 
 MOST_VIEWS = 8
 """Views kept at a time: each holds an index of its own over what its audience sees."""
+
+MOST_REPAIRED = 100_000
+"""Words that typos are put right towards; in a large knowledge the rarest words are typos themselves."""
 
 _HANGUL_WORDS = re.compile(r"[가-힣]{2,}")
 
@@ -70,9 +74,10 @@ class View:
         vectors: Mapping[str, NDArray[np.float16]],
         language: "Language",
         embedder: Embedder | None,
-        version: int,
+        *,
+        exact: int = EXACT,
     ) -> None:
-        self.index = SearchIndex(sections, language.analyzer, language.concepts, language.senses, vectors, version)
+        self.index = SearchIndex(sections, language.analyzer, language.concepts, language.senses, vectors, exact)
         self._fusion = language.fusion
         speller = Speller(_repairable_words(self.index, language.whole_words), language.analyzer)
         known = self.index.words.__contains__
@@ -80,6 +85,9 @@ class View:
             language.analyzer, language.vocabulary, speller, known, embedder, language.concepts
         )
         self.everything = np.ones(len(self.index.sections), bool)
+        categories = [section.category for section in self.index.sections]
+        self._names = {name: number for number, name in enumerate(dict.fromkeys(categories))}
+        self._categories = np.array([self._names[name] for name in categories], np.int32)
 
     def search(self, question: str, category: str | None = None, limit: int = 10) -> SearchResult:
         """The most relevant sections, best first."""
@@ -98,7 +106,7 @@ class View:
         order = np.argsort(-scores, kind="stable")[:limit]
         hits = tuple(
             Hit(
-                self.index.sections[int(evidence.candidates[row])],
+                evidence.pool.section(int(evidence.candidates[row])),
                 float(scores[row]),
                 evidence.features[row],
                 evidence.passages[row],
@@ -110,7 +118,7 @@ class View:
     def _of_category(self, category: str | None) -> NDArray[np.bool_]:
         if category is None:
             return self.everything
-        return np.array([section.category == category for section in self.index.sections], bool)
+        return np.asarray(self._categories == self._names.get(category, -1))
 
 
 class Searcher:
@@ -155,7 +163,7 @@ class Searcher:
             view = self._views.get(wanted)
             if view is None:
                 seen = [section for section in self.sections if section.visible_to(wanted)]
-                view = View(seen, self._vectors, self._language, self._embedder, self.version)
+                view = View(seen, self._vectors, self._language, self._embedder)
                 self._views[wanted] = view
                 while len(self._views) > MOST_VIEWS:
                     self._views.popitem(last=False)
@@ -191,8 +199,10 @@ class Language:
 
 
 def _repairable_words(index: SearchIndex, whole_words: frozenset[str]) -> set[str]:
-    words = {token for token in index.words.tokens() if not token.endswith("다")} | whole_words
+    words = {token for token in index.words.commonest(MOST_REPAIRED) if not token.endswith("다")} | whole_words
     for section in index.sections:
+        if len(words) >= MOST_REPAIRED:
+            break
         for text in (*section.heading_path, section.title, *section.keywords):
             words.update(_HANGUL_WORDS.findall(text))
     return words

@@ -5,13 +5,13 @@ vectors, each by smooth inverse frequency (Arora, Liang and Ma, "A simple but to
 its rarity in this knowledge. No model runs: a question costs one small matrix product.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Matrix = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -24,6 +24,10 @@ UNRELATED, SAME = 0.3, 0.6
 _SMOOTH = 2e-4
 _FIRST_RANKS = 20
 _FLAT = 1e-6
+
+_AT_ONCE = 32_768
+_TWO_BYTES = 65_536
+_LOW_HALF = 0xFFFFFFFF
 
 
 class WordVectors:
@@ -62,59 +66,98 @@ class WordVectors:
 
 
 @dataclass(frozen=True, slots=True)
-class SenseEvidence:
-    """Of one question: per term and word of the knowledge, whether they mean the same (0-1); per section, the
-    cosine of its sense and of its title's with the question's."""
+class SenseQuery:
+    """Of one question: per term and word of the knowledge, whether they mean the same (0-1); and its own sense."""
 
     near: Matrix
-    whole: Matrix
-    title: Matrix
+    sense: Matrix
 
 
 class SenseIndex:
-    """The senses of all sections; built once, then read from any thread."""
+    """The senses of all sections; built once, then read from any thread.
+
+    `titles` and `texts` hold each section's different words by their number in `lexicon`.
+    """
 
     def __init__(
         self,
-        titles: Sequence[Collection[str]],
-        texts: Sequence[Collection[str]],
+        titles: "WordSets",
+        texts: "WordSets",
+        lexicon: Sequence[str],
         rarity: Callable[[str], float],
         words: WordVectors,
+        kept: DTypeLike = np.float32,
     ) -> None:
         self._words = words
-        every = sorted({word for text in (*titles, *texts) for word in text})
-        rows = words.rows(every)
-        known = [word for word, row in zip(every, rows.tolist(), strict=True) if row >= 0]
+        used = np.union1d(titles.used(), texts.used()).tolist()
+        every = sorted((lexicon[number], number) for number in used)
+        rows = words.rows([word for word, _ in every])
+        known = [pair for pair, row in zip(every, rows.tolist(), strict=True) if row >= 0]
         rows = rows[rows >= 0]
         self._vectors = words.vectors(rows)
-        self._worth = words.weights(rows) * np.array([rarity(word) for word in known], np.float32)
-        self._numbers = {word: number for number, word in enumerate(known)}
-        self._held = [self._of(text) for text in texts]
-        self._whole = self._senses(self._held)
-        self._titles = self._senses([self._of(title) for title in titles])
+        self._worth = words.weights(rows) * np.array([rarity(word) for word, _ in known], np.float32)
+        own = np.full(len(lexicon), -1, np.int32)
+        own[[number for _, number in known]] = np.arange(len(known))
+        self._held = texts.renumbered(own)
+        self.texts = self._senses(self._held, kept)
+        self.titles = self._senses(titles.renumbered(own), kept)
 
-    def evidence(self, terms: Sequence[str], rarity: Matrix) -> SenseEvidence:
+    def query(self, terms: Sequence[str], rarity: Matrix) -> SenseQuery:
         """`rarity` is each term's worth, shape (terms,)."""
         vectors = self._words.vectors(self._words.rows(terms))
         near = np.clip((vectors @ self._vectors.T - UNRELATED) / (SAME - UNRELATED), 0.0, 1.0)
-        sense = _unit((np.sqrt(rarity) @ vectors)[None])[0]
-        return SenseEvidence(near, self._whole @ sense, self._titles @ sense)
+        return SenseQuery(near, _unit((np.sqrt(rarity) @ vectors)[None])[0])
 
-    def related(self, evidence: SenseEvidence, section: int) -> Matrix:
+    def related(self, query: SenseQuery, section: int) -> Matrix:
         """How nearly the section says each term in any words, shape (terms,), 0-1."""
         held = self._held[section]
         if not len(held):
-            return np.zeros(len(evidence.near), np.float32)
-        return np.asarray(evidence.near[:, held].max(axis=1), np.float32)
+            return np.zeros(len(query.near), np.float32)
+        return np.asarray(query.near[:, held].max(axis=1), np.float32)
 
-    def _of(self, text: Collection[str]) -> Rows:
-        return np.array([self._numbers[word] for word in sorted(text) if word in self._numbers], np.int64)
+    def _senses(self, texts: "WordSets", kept: DTypeLike) -> NDArray[np.floating]:
+        senses = np.empty((len(texts), self._words.dimensions), kept)
+        for start in range(0, len(texts), _AT_ONCE):
+            numbers = range(start, min(start + _AT_ONCE, len(texts)))
+            sums = np.zeros((len(numbers), self._words.dimensions), np.float32)
+            for row, number in enumerate(numbers):
+                held = texts[number]
+                sums[row] = self._worth[held] @ self._vectors[held]
+            senses[start : start + len(numbers)] = _unit(sums)
+        return senses
 
-    def _senses(self, texts: Sequence[Rows]) -> Matrix:
-        sums = np.zeros((len(texts), self._words.dimensions), np.float32)
-        for row, held in enumerate(texts):
-            sums[row] = self._worth[held] @ self._vectors[held]
-        return _unit(sums)
+
+class WordSets:
+    """Sets of word numbers, laid end to end: set i ends at ends[i]."""
+
+    def __init__(self, numbers: NDArray[np.integer], ends: NDArray[np.int64]) -> None:
+        self._numbers = numbers
+        self._ends = ends
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, place: int) -> NDArray[np.integer]:
+        return self._numbers[self._ends[place - 1] if place else 0 : self._ends[place]]
+
+    def used(self) -> NDArray[np.integer]:
+        return np.flatnonzero(np.bincount(self._numbers))
+
+    def renumbered(self, own: NDArray[np.int32]) -> "WordSets":
+        """With the numbers that `own` gives them, ascending in each set, and without those that it gives -1."""
+        kept_as = np.uint16 if own.max(initial=0) < _TWO_BYTES else np.int32
+        parts: list[NDArray[np.integer]] = []
+        counts = np.zeros(len(self._ends), np.int64)
+        for start in range(0, len(self._ends), _AT_ONCE):
+            ends = self._ends[start : start + _AT_ONCE]
+            begin = int(self._ends[start - 1]) if start else 0
+            sets = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=begin))
+            numbers = own[self._numbers[begin : int(ends[-1])]]
+            sets, numbers = sets[numbers >= 0], numbers[numbers >= 0]
+            counts[start : start + len(ends)] = np.bincount(sets, minlength=len(ends))
+            pairs = np.sort(sets.astype(np.int64) << 32 | numbers)
+            parts.append((pairs & _LOW_HALF).astype(kept_as))
+        return WordSets(np.concatenate(parts) if parts else np.empty(0, kept_as), np.cumsum(counts))
 
 
 def _unit(vectors: Matrix) -> Matrix:

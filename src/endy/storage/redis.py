@@ -1,9 +1,11 @@
 """Redis, as far as it is there: short timeouts, and a decided way to do without it."""
 
+import asyncio
 import hashlib
 import hmac
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import structlog
@@ -24,6 +26,7 @@ REST_SECONDS = 2.0
 MOST_CONNECTIONS = 32
 POOL_SECONDS = 2.0
 _SCHEMA = 1
+_SEAL = hashlib.sha256().digest_size
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -66,45 +69,79 @@ class RedisStore:
         self._clock = clock
         self._away = False
         self._try_at = 0.0
+        self._turned_at = 0.0
+        self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
+
+    def name(self, *parts: str) -> str:
+        """What tells nobody what it stands for: the parts are hashed with SECRET_KEY."""
+        text = "\0".join(parts).encode("utf-8", "backslashreplace")
+        return hmac.new(self._secret, text, hashlib.sha256).hexdigest()[:40]
 
     def key(self, kind: str, *parts: str) -> str:
-        """A key that tells nobody what it stands for: the parts are hashed with SECRET_KEY."""
-        name = hmac.new(self._secret, "\0".join(parts).encode("utf-8", "backslashreplace"), hashlib.sha256).hexdigest()
-        return f"endy:{_SCHEMA}:{kind}:{name[:40]}"
+        """Where something is kept, by its hashed name."""
+        return f"endy:{_SCHEMA}:{kind}:{self.name(*parts)}"
+
+    def seal(self, key: str, value: bytes) -> bytes:
+        """A value that `unseal` will know as ours, and as kept under this key."""
+        return hmac.new(self._secret, key.encode() + b"\0" + value, hashlib.sha256).digest() + value
+
+    def unseal(self, key: str, sealed: bytes) -> bytes | None:
+        """The value; None for whatever others have put there."""
+        value = sealed[_SEAL:]
+        return value if hmac.compare_digest(sealed, self.seal(key, value)) else None
 
     async def call(self, use: Use, work: "Callable[[Redis], Awaitable[T]]") -> T:
         """What `work` gives. Raises RedisAway at once while Redis is known to be away, and when it fails now."""
-        if self._away:
-            if self._clock() < self._try_at:
+        trying = self._may_try(use)
+        async with self._slots:
+            # Whoever has waited in line meanwhile need not find out once more.
+            trying = trying or self._may_try(use)
+            began = self._clock()
+            try:
+                done = await work(self._client)
+            except self._troubles as error:
+                await self._gone(error, began)
                 self._on_fallback(use)
-                raise RedisAway
-            self._try_at = self._clock() + REST_SECONDS
-        try:
-            done = await work(self._client)
-        except self._troubles as error:
-            self._gone(error)
-            self._on_fallback(use)
-            # Its other connections are dead, too, and would be noticed one by one when it is back.
-            await self._client.connection_pool.disconnect(inuse_connections=False)
-            raise RedisAway from error
-        if self._away:
-            self._away = False
-            _log.info("redis_back")
+                raise RedisAway from error
+        self._here(began)
         return done
 
     async def ping(self) -> bool:
         """Whether it answers now, for health."""
+        began = self._clock()
         try:
-            return bool(await self._client.ping())
+            answers = bool(await self._client.ping())
         except self._troubles as error:
-            self._gone(error)
+            await self._gone(error, began)
             return False
+        self._here(began)
+        return answers
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    def _gone(self, error: BaseException) -> None:
-        self._try_at = self._clock() + REST_SECONDS
+    def _may_try(self, use: Use) -> bool:
+        """Whether this is the one call that tries an absent Redis. Raises RedisAway when it is another one's turn."""
         if not self._away:
-            self._away = True
-            _log.warning("redis_away", reason=type(error).__name__, effect="한도와 캐시를 이 프로세스에서만 세요")
+            return False
+        if self._clock() < self._try_at:
+            self._on_fallback(use)
+            raise RedisAway
+        self._try_at = self._clock() + REST_SECONDS
+        return True
+
+    async def _gone(self, error: BaseException, began: float) -> None:
+        # What began before Redis last went or came tells nothing about it now.
+        if began >= self._turned_at:
+            self._try_at = self._clock() + REST_SECONDS
+            if not self._away:
+                self._away, self._turned_at = True, self._clock()
+                _log.warning("redis_away", reason=type(error).__name__, effect="한도와 캐시를 이 프로세스에서만 세요")
+        # Its other connections are dead, too, and would be noticed one by one when it is back.
+        with suppress(*self._troubles):
+            await self._client.connection_pool.disconnect(inuse_connections=False)
+
+    def _here(self, began: float) -> None:
+        if self._away and began >= self._turned_at:
+            self._away, self._turned_at = False, self._clock()
+            _log.info("redis_back")

@@ -193,7 +193,7 @@ def _reader(column: Column[Any]) -> _Convert:
     kind = column.type
     parse: _Convert
     if isinstance(kind, JSON):
-        parse = json.loads
+        parse = _json_value
     elif isinstance(kind, DateTime):
         parse = _moment
     elif isinstance(kind, Date):
@@ -210,6 +210,11 @@ def _reader(column: Column[Any]) -> _Convert:
             return Unread(value)
 
     return read
+
+
+def _json_value(value: Any) -> Any:
+    # SQLite makes a number of a JSON text that is nothing else.
+    return value if isinstance(value, (int, float)) else json.loads(value)
 
 
 def _moment(value: str) -> datetime:

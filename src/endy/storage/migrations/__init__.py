@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -60,7 +61,12 @@ async def downgrade(engine: AsyncEngine, revision: str) -> None:
 async def current_revision(engine: AsyncEngine) -> str | None:
     """The revision that the database is at; None for one without any of our tables."""
     async with reading(engine) as connection:
-        return await connection.run_sync(_current)
+        return await revision_in(connection)
+
+
+async def revision_in(connection: AsyncConnection) -> str | None:
+    """The revision that a transaction sees."""
+    return await connection.run_sync(_current)
 
 
 async def differences(engine: AsyncEngine) -> list[str]:
@@ -81,6 +87,11 @@ def head_revision() -> str:
     return head
 
 
+def is_known(revision: str) -> bool:
+    """Whether it is a revision of this release, or of one before it."""
+    return revision in _known()
+
+
 @asynccontextmanager
 async def _changing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with transaction(engine, "migrations") as connection:
@@ -99,11 +110,15 @@ def _is_there(connection: Connection, revision: str) -> bool:
     return _current(connection) == wanted
 
 
+@lru_cache
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory(str(Path(__file__).parent)).walk_revisions())
+
+
 def _upgrade(connection: Connection, revision: str) -> None:
     config = _config(connection)
     current = _current(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and not is_known(current):
         _log.warning("schema_is_newer", revision=current)
         return
     command.upgrade(config, revision)
