@@ -58,9 +58,9 @@ class Centres:
     """Centres by k-means over a sample; `nearest` tells whose list a vector belongs to."""
 
     def __init__(self, sample: Matrix, count: int) -> None:
-        random = np.random.default_rng(_SEED)
+        chance = np.random.default_rng(_SEED)
         sample = sample[:, :_COARSE]
-        self.points = sample[random.choice(len(sample), count, replace=False)].copy()
+        self.points = sample[chance.choice(len(sample), count, replace=False)].copy()
         for _ in range(_ROUNDS):
             nearest = self.nearest(sample)
             sums = np.zeros_like(self.points)
@@ -68,7 +68,7 @@ class Centres:
             held = np.bincount(nearest, minlength=count)
             self.points[held > 0] = sums[held > 0] / held[held > 0, None]
             empty = np.flatnonzero(held == 0)
-            self.points[empty] = sample[random.choice(len(sample), len(empty), replace=False)]
+            self.points[empty] = sample[chance.choice(len(sample), len(empty), replace=False)]
 
     def nearest(self, projected: Matrix) -> NDArray[np.int32]:
         half = (self.points**2).sum(axis=1) / 2
