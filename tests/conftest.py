@@ -22,6 +22,19 @@ ON_BOTH = (
 """The modules whose tests run on both; `--postgresql` runs all others on PostgreSQL, too, instead of SQLite."""
 
 
+BEGUN_FIRST = ("tests/evaluation/", "tests/browser/", "tests/storage/", "tests/web/", "tests/cli/")
+"""What takes longest is not begun last, when the other processes have nothing left to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {prefix: rank for rank, prefix in enumerate(BEGUN_FIRST)}
+
+    def rank(item: pytest.Item) -> int:
+        return next((ranks[prefix] for prefix in BEGUN_FIRST if item.nodeid.startswith(prefix)), len(ranks))
+
+    items.sort(key=rank)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgresql", action="store_true", help="run every test with a database on PostgreSQL")
 

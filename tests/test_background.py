@@ -46,3 +46,21 @@ async def test_stopping_ends_what_is_under_way() -> None:
     await asyncio.sleep(0.01)
     await job.stop()
     assert ended.is_set()
+
+
+async def test_a_lost_cancellation_is_repeated() -> None:
+    """What a library swallows once does not keep the process from ending."""
+    lost: list[int] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            lost.append(1)
+            await asyncio.sleep(60)
+
+    job = Repeating("test", work, 60)
+    job.start()
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(job.stop(), 10)
+    assert lost == [1]

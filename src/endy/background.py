@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 import structlog
+
+CANCEL_EVERY = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -25,9 +26,7 @@ class Repeating:
     async def stop(self) -> None:
         """Cancel what is under way, and wait for it to end."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await cancelled(self._task)
 
     async def _run(self) -> None:
         await asyncio.sleep(self._first)
@@ -37,3 +36,10 @@ class Repeating:
             except Exception:  # noqa: BLE001  a database fault must not end the task that will see it recover
                 _log.exception("background_work_failed", work=self._name)
             await asyncio.sleep(self._every)
+
+
+async def cancelled(task: "asyncio.Task[None]") -> None:
+    """Cancel a task and wait for its end; again and again, since a library may lose a cancellation on its way."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=CANCEL_EVERY)

@@ -13,6 +13,9 @@ from endy.evaluation.runner import run
 from endy.evaluation.scores import Outcome, by_kind, score
 from endy.settings import Settings
 
+# On one core the sample's vectors take minutes.
+pytestmark = pytest.mark.timeout(900)
+
 ROOT = Path(__file__).parent.parent.parent
 FLOORS = json.loads((ROOT / "benchmarks" / "floors.json").read_text(encoding="utf-8"))
 

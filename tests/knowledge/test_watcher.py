@@ -5,6 +5,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
+from endy.background import CANCEL_EVERY
+from endy.knowledge import watcher as module
 from endy.knowledge.watcher import KnowledgeWatcher
 from tests.knowledge.conftest import LEAVE, CountingEmbedder, Home, faq
 
@@ -44,6 +48,25 @@ async def watching(
         yield watcher
     finally:
         await watcher.stop()
+
+
+async def test_it_stops_when_a_notice_comes_at_the_same_moment(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, and not only when it is told again: a cancellation that is lost would leave it running for ever."""
+    told: list[Callable[[], object]] = []
+
+    async def listen(_engine: object, notice: Callable[[], object]) -> None:
+        told.append(notice)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(module, "listen", listen)
+    listener = Listener()
+    async with watching(home, listener) as watcher:
+        await listener.hears(1)
+        await asyncio.sleep(0.5)
+        told[0]()
+        began = time.monotonic()
+        await watcher.stop()
+        assert time.monotonic() - began < CANCEL_EVERY / 2
 
 
 async def test_every_kind_of_change_is_live_within_seconds(home: Home) -> None:

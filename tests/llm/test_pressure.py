@@ -47,7 +47,8 @@ async def test_circuit_opens_and_sends_one_probe(server: Scripted, build: Build)
     assert await results(model, 50) == {"success": 1, "down circuit open": 49}
     assert len(server.seen) == 7
     assert model.available
-    assert await results(model, 50) == {"success": 50}
+    # Not fifty at once again: on a busy machine that alone takes longer than a first token may.
+    assert await results(model, 5) == {"success": 5}
 
 
 async def test_cancelled_probe_lets_the_next_one_try(server: Scripted, build: Build) -> None:

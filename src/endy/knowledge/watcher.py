@@ -7,6 +7,7 @@ from contextlib import suppress
 import structlog
 from watchfiles import awatch
 
+from endy.background import cancelled
 from endy.knowledge import repository
 from endy.knowledge.files import signature
 from endy.knowledge.sync import KnowledgeSync, SyncReport
@@ -50,10 +51,8 @@ class KnowledgeWatcher:
         self._task = asyncio.create_task(self.run(), name="knowledge-watcher")
 
     async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        if self._task is not None:
+            await cancelled(self._task)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -66,8 +65,11 @@ class KnowledgeWatcher:
             while True:
                 await self._step_safely()
                 goes_on = max(self._due, self._quiet_until) <= _now()
+                # `asyncio.wait_for` loses a cancellation that comes together with a notice (Python 3.11).
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(noticed.wait(), 0.0 if goes_on else POLL_SECONDS)
+                    async with asyncio.timeout(0.0 if goes_on else POLL_SECONDS):
+                        await noticed.wait()
+                if noticed.is_set():
                     await asyncio.sleep(SETTLE_SECONDS)
                 noticed.clear()
         finally:

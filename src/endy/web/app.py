@@ -37,8 +37,11 @@ def create_app(settings: Settings, services_factory: ServicesFactory = running_s
             # What lives as long as the process need not be looked at by every collection: a fifth of an answer's time.
             gc.collect()
             gc.freeze()
-            yield
-            services.health.draining = True
+            try:
+                yield
+            finally:
+                gc.unfreeze()
+                services.health.draining = True
 
     app = FastAPI(
         title="Endy", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
