@@ -1,6 +1,8 @@
 """`endy backup` and `endy restore` as an operator types them, and the monthly rehearsal of the documentation."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,45 @@ def test_the_backups_are_listed_checked_and_few(home: tuple[Path, dict[str, str]
     (job,) = json.loads(endy(place, "jobs", "--json", **environment).stdout)
     assert (job["name"], job["outcome"], bool(job["succeeded_at"])) == ("backup", "done", True)
     assert execute(environment["DATABASE_URL"], "SELECT action FROM audit") == [("backup_made",), ("backup_made",)]
+
+
+@pytest.mark.sqlite
+def test_before_an_upgrade_the_older_schema_is_backed_up(home: tuple[Path, dict[str, str]]) -> None:
+    """The new code is there, the database is not migrated yet, and the first step of the upgrade is a backup."""
+    place, environment = home
+    environment["DATABASE_URL"] = f"sqlite:///{place}/old.db"
+    endy(place, "db", "upgrade", **environment)
+    endy(place, "db", "downgrade", "0001", "--yes", **environment)
+    assert execute(environment["DATABASE_URL"], "SELECT version_num FROM alembic_version") == [("0001",)]
+    done = endy(place, "backup", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "이전 스키마" in done.stderr
+    (listed,) = endy(place, "backup", "list", str(place / "backups"), **environment).stdout.splitlines()
+    target = f"sqlite:///{place}/new.db"
+    restored = endy(place, "restore", listed.split()[0], "--database-url", target, "--no-files", "--yes", **environment)
+    assert restored.returncode == 0, restored.stderr
+    assert execute(target, "SELECT action FROM audit") == [("backup_restored",)]
+
+
+@pytest.mark.sqlite
+def test_a_database_that_cannot_be_written_is_backed_up(home: tuple[Path, dict[str, str]]) -> None:
+    """That is when a backup is wanted most; that it is not noted is said."""
+    place, environment = home
+    with closing(sqlite3.connect(environment["DATABASE_URL"].removeprefix("sqlite:///"))) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        done = endy(place, "backup", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "기록하지 못했어요" in done.stderr
+    assert execute(environment["DATABASE_URL"], "SELECT count(*) FROM audit") == [(0,)]
+
+
+@pytest.mark.sqlite
+def test_a_wrong_address_makes_no_database(home: tuple[Path, dict[str, str]]) -> None:
+    """It is said, instead of backing up nothing every night."""
+    place, environment = home
+    done = endy(place, "backup", **environment | {"DATABASE_URL": f"sqlite:///{place}/typo.db"})
+    assert (done.returncode, "typo.db" in done.stderr) == (2, True)
+    assert not (place / "typo.db").exists()
 
 
 @pytest.mark.sqlite

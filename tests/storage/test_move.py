@@ -115,7 +115,7 @@ async def test_a_source_that_is_written_to_is_told(sqlite: AsyncEngine, postgres
     await fill(sqlite, 3)
     await move(sqlite, postgres)
     for engine, url in ((sqlite, f"sqlite:///{tmp_path}/source.db"), (postgres, postgres_url)):
-        for statement, changes in (("SELECT 1", False), ("UPDATE users SET name = name", True)):
+        for statement, changes in (("SELECT 1", False), ("UPDATE users SET version = 2", True)):
             async with reading(engine) as connection:
                 source = await DatabaseSource.open(connection, "source")
                 execute(url, statement)
@@ -175,6 +175,21 @@ async def begun(place: Path, source: str, target: str) -> asyncio.subprocess.Pro
     return await asyncio.create_subprocess_exec(
         sys.executable, *arguments, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+
+
+async def test_a_command_notices_that_the_source_is_in_use(
+    sqlite: AsyncEngine, postgres_url: str, tmp_path: Path
+) -> None:
+    """What came meanwhile is missing in the target: that is said, and the command does not end as if all were well."""
+    await fill(sqlite, 2000)
+    source = f"sqlite:///{tmp_path}/source.db"
+    process = await begun(tmp_path, source, postgres_url)
+    while not execute(postgres_url, "SELECT 1 FROM pg_tables WHERE tablename = 'endy_move'"):  # noqa: ASYNC110  its own
+        await asyncio.sleep(0.05)
+    execute(source, "UPDATE users SET version = 9")
+    out, err = await process.communicate()
+    assert (process.returncode, json.loads(out)["source_changed"]) == (2, True)
+    assert "원본이 바뀌었어요" in err.decode()
 
 
 async def test_a_command_that_is_interrupted_says_how_to_go_on(

@@ -190,6 +190,21 @@ async def test_a_wrong_password_is_away_and_never_logged() -> None:
     await watched.store.aclose()
 
 
+async def test_whoever_is_cancelled_stops(redis_server: RedisServer) -> None:
+    """At whatever step of a call: a cancellation that got lost would let an asker who has left go on asking a model."""
+    watched = Watched(redis_server.url)
+    for steps in range(120):
+        call = asyncio.create_task(watched.echo("가"))
+        for _ in range(steps % 30):
+            await asyncio.sleep(0)
+        if call.cancel():
+            await asyncio.wait((call,))
+            assert call.cancelled()
+    assert await watched.echo("나") == "나"
+    assert watched.fallbacks == {}
+    await watched.store.aclose()
+
+
 async def test_cancelled_calls_never_hand_their_answer_to_others(redis_server: RedisServer) -> None:
     """Six hundred calls, many cancelled in the middle: whoever gets an answer gets their own."""
     watched = Watched(redis_server.url)

@@ -30,6 +30,7 @@ from endy.storage.transaction import reading
 
 T = TypeVar("T")
 AGAIN = "같은 명령을 다시 실행하면 이어서 옮겨요."
+AFRESH = "원본을 쓰는 엔디를 끄고, 받을 데이터베이스를 비운 뒤 다시 해 주세요."
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
@@ -108,7 +109,7 @@ def move(
     faq_to: Annotated[Path | None, typer.Option(help="옛 FAQ를 쓸 파일 (기본: FAQ_FILE)")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """모든 데이터를 옮기고 대조합니다. 중간에 멈춰도 같은 명령으로 이어서 해요. 뺀 줄이 있으면 2로 끝납니다."""
+    """모든 데이터를 옮기고 대조합니다. 멈춰도 같은 명령으로 이어서 해요. 뺀 줄이 있거나 원본이 바뀌면 2로 끝납니다."""
     try:
         with _bar() as progress:
             moved = asyncio.run(_move(source, target, dry_run, progress))
@@ -122,15 +123,22 @@ def move(
         _write_faqs(moved.legacy, faq_to or load_settings().faq_file, dry_run)
     aside = _write_aside(moved, dry_run)
     if as_json:
-        print_json({"tables": [asdict(each) | {"equal": each.equal} for each in moved.tables], "set_aside": aside})
+        told = [asdict(each) | {"equal": each.equal} for each in moved.tables]
+        print_json({"tables": told, "set_aside": aside, "source_changed": moved.changed})
     else:
         _show(moved, dry_run)
-    if not dry_run and not all(each.equal for each in moved.tables):
-        typer.echo(
-            "원본과 다른 표가 있어요. 원본을 쓰는 엔디를 끄고, 받을 데이터베이스를 비운 뒤 다시 해 주세요.", err=True
-        )
-        raise typer.Exit(1)
+    if not dry_run:
+        _judge(moved)
     raise typer.Exit(2 if aside else 0)
+
+
+def _judge(moved: Moved) -> None:
+    if not all(each.equal for each in moved.tables):
+        typer.echo(f"원본과 다른 표가 있어요. {AFRESH}", err=True)
+        raise typer.Exit(1)
+    if moved.changed:
+        typer.echo(f"옮기는 동안 원본이 바뀌었어요. 그 뒤의 것은 오지 않았어요. {AFRESH}", err=True)
+        raise typer.Exit(2)
 
 
 @contextmanager
@@ -265,8 +273,6 @@ def _show(moved: Moved, dry_run: bool) -> None:
         typer.echo(
             f"비밀번호 {moved.legacy.passwords}개는 옮기지 않아요. 'endy users link 사번'으로 링크를 보내 주세요."
         )
-    if moved.changed:
-        typer.echo("옮기는 동안 원본이 바뀌었어요. 원본을 쓰는 엔디를 끄고 다시 해 주세요.", err=True)
 
 
 def _run(work: Callable[[AsyncEngine], Awaitable[T]]) -> T:

@@ -10,8 +10,8 @@ from endy.audit.service import AuditLog, Event
 from endy.cli.backup import KeyFile, files_of, key_of
 from endy.errors import StartupError
 from endy.settings import Settings, load_settings
-from endy.storage.backup.reader import Backup, verify
-from endy.storage.backup.restorer import refuse_newer, restore_database, restore_files
+from endy.storage.backup.reader import Backup, refuse_newer, verify
+from endy.storage.backup.restorer import restore
 from endy.storage.engine import create_engine, name_of
 
 
@@ -33,10 +33,10 @@ def command(  # noqa: PLR0913, PLR0917  each is an option of the command line
     settings = load_settings(**({"database_url": database_url} if database_url else {}))
     key = key_of(settings, key_file)
     backup = verify(path, key)
-    refuse_newer(backup)
+    refuse_newer(backup.contents)
     where = name_of(settings.database_url)
-    made, files = backup.contents.info["created_at"], len(backup.contents.files)
-    typer.echo(f"{made}의 백업이 온전해요: {backup.rows:,}줄 · 파일 {files}개")
+    made, files = backup.made_at.astimezone(), len(backup.contents.files)
+    typer.echo(f"{made:%Y-%m-%d %H:%M}의 백업이 온전해요: {backup.rows:,}줄 · 파일 {files}개")
     if dry_run:
         return
     if not yes:
@@ -52,9 +52,7 @@ async def _restore(
     backup: Backup, settings: Settings, key: str | None, places: dict[str, Path], replace: bool, sessions: bool,
     force: bool,
 ) -> list[Path]:  # fmt: skip
-    old = await restore_database(backup, settings, key, replace=replace, sessions=sessions, force=force)
-    kept = [old] if old else []
-    kept += await restore_files(backup, places, key)
+    kept = await restore(backup, settings, key, places, replace=replace, sessions=sessions, force=force)
     engine = create_engine(settings)
     try:
         told = {"file": backup.path.name, "made": backup.contents.info["created_at"]}

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, event, make_url
+import sqlalchemy
+from sqlalchemy import URL, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -56,7 +57,33 @@ _LIBPQ = {
 """What DATABASE_URL does not say otherwise."""
 
 
+def create_thread_engine(settings: Settings, size: int) -> Engine:
+    """An engine for threads without an event loop, on PostgreSQL; up to `size` of them at a time."""
+    url = _postgresql_url(_parsed(settings.database_url), settings, patient=False)
+    return sqlalchemy.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        # A prepared plan knows no values: neither how rare a word is, nor that it need be parsed only once.
+        connect_args={"prepare_threshold": None},
+    )
+
+
 def _postgresql(url: URL, settings: Settings, patient: bool) -> AsyncEngine:
+    return create_async_engine(
+        _postgresql_url(url, settings, patient),
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+
+
+def _postgresql_url(url: URL, settings: Settings, patient: bool) -> URL:
     timeouts = {
         "statement_timeout": "0" if patient else f"{settings.database_statement_seconds}s",
         "lock_timeout": f"{LOCK_SECONDS}s",
@@ -66,14 +93,7 @@ def _postgresql(url: URL, settings: Settings, patient: bool) -> AsyncEngine:
     session = " ".join(f"-c {name}={value}" for name, value in timeouts.items())
     given: dict[str, str | tuple[str, ...]] = {**_LIBPQ, **url.query}
     given["options"] = f"{session} {url.query.get('options', '')}".strip()
-    return create_async_engine(
-        url.set(drivername="postgresql+psycopg_async", query=given),
-        pool_size=settings.database_pool_size,
-        max_overflow=0,
-        pool_timeout=POOL_WAIT_SECONDS,
-        pool_pre_ping=True,
-        hide_parameters=True,
-    )
+    return url.set(drivername="postgresql+psycopg_async", query=given)
 
 
 def sqlite_path(database_url: str) -> Path | None:

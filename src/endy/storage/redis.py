@@ -19,7 +19,9 @@ Use = Literal["rate_limit", "login_limit", "answer_cache", "single_flight", "llm
 """What Redis is used for, as `redis_fallbacks_total` counts it."""
 
 CONNECT_SECONDS = 0.5
-COMMAND_SECONDS = 0.5
+CALL_SECONDS = 1.0
+"""For a whole call, its connection included."""
+
 REST_SECONDS = 2.0
 """After a failure nobody waits for Redis for so long; then one call tries it."""
 
@@ -56,7 +58,8 @@ class RedisStore:
                 url,
                 timeout=POOL_SECONDS,
                 socket_connect_timeout=CONNECT_SECONDS,
-                socket_timeout=COMMAND_SECONDS,
+                # The client's own timeout loses cancellations (`wait_for` on Python 3.11), so `call` keeps the time.
+                socket_timeout=None,
                 max_connections=MOST_CONNECTIONS,
                 retry=Retry(NoBackoff(), 0),
                 client_name="endy",
@@ -98,7 +101,8 @@ class RedisStore:
             trying = trying or self._may_try(use)
             began = self._clock()
             try:
-                done = await work(self._client)
+                async with asyncio.timeout(CALL_SECONDS):
+                    done = await work(self._client)
             except self._troubles as error:
                 await self._gone(error, began)
                 self._on_fallback(use)
@@ -110,7 +114,8 @@ class RedisStore:
         """Whether it answers now, for health."""
         began = self._clock()
         try:
-            answers = bool(await self._client.ping())
+            async with asyncio.timeout(CALL_SECONDS):
+                answers = bool(await self._client.ping())
         except self._troubles as error:
             await self._gone(error, began)
             return False

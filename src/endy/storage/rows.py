@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -95,14 +95,15 @@ async def every_row(
     if after is not None:
         query = query.where(tuple_(*key) > tuple_(*after))
     names = [column.name for column in columns]
-    readers = [(at, _reader(column) if raw else _utc) for at, column in enumerate(columns) if raw or _is_moment(column)]
+    readers = [(at, *_reader(column, raw)) for at, column in enumerate(columns) if raw or _is_moment(column)]
     async with connection.stream(query) as rows:
         async for page in rows.partitions():
             for found in page:
                 values = list(found)
-                for at, read in readers:
-                    if values[at] is not None:
-                        values[at] = read(values[at])
+                for at, fine, read in readers:
+                    value = values[at]
+                    if value is not None and type(value) is not fine:
+                        values[at] = read(value)
                 yield dict(zip(names, values, strict=True))
 
 
@@ -188,10 +189,12 @@ def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _reader(column: Column[Any]) -> _Convert:
-    """From what SQLite holds to what the column means."""
+def _reader(column: Column[Any], raw: bool) -> tuple[type | None, _Convert]:
+    """From what SQLite holds to what the column means; values of the given type mean what they are."""
     kind = column.type
-    parse: _Convert
+    if not raw:
+        return None, _utc
+    fine, parse = None, cast("_Convert", Unread)
     if isinstance(kind, JSON):
         parse = _json_value
     elif isinstance(kind, DateTime):
@@ -200,8 +203,10 @@ def _reader(column: Column[Any]) -> _Convert:
         parse = date.fromisoformat
     elif isinstance(kind, Boolean):
         parse = {0: False, 1: True}.__getitem__
+    elif isinstance(kind, Float):
+        fine, parse = float, _whole
     else:
-        parse = _checked({float: (float, int)}.get(kind.python_type, (kind.python_type,)), isinstance(kind, Float))
+        fine = kind.python_type
 
     def read(value: Any) -> Any:
         try:
@@ -209,7 +214,7 @@ def _reader(column: Column[Any]) -> _Convert:
         except (ValueError, TypeError, KeyError, RecursionError):
             return Unread(value)
 
-    return read
+    return fine, read
 
 
 def _json_value(value: Any) -> Any:
@@ -221,13 +226,10 @@ def _moment(value: str) -> datetime:
     return _utc(datetime.fromisoformat(value))
 
 
-def _checked(kinds: tuple[type, ...], as_float: bool) -> _Convert:
-    def check(value: Any) -> Any:
-        if type(value) not in kinds:
-            raise TypeError
-        return float(value) if as_float else value
-
-    return check
+def _whole(value: Any) -> float:
+    if not isinstance(value, int):
+        raise TypeError
+    return float(value)
 
 
 @lru_cache

@@ -3,13 +3,13 @@
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import wraps
 from typing import Any, Literal, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,10 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from endy.errors import EndyError, ServiceUnavailable, ValidationFailed
 from endy.storage.engine import WRITES
 
-Lock = Literal["migrations", "knowledge", "people"]
+Lock = Literal["migrations", "knowledge", "people", "search"]
 """What is written by one at a time, on PostgreSQL too; SQLite has one writer for everything."""
 
-_LOCKS: dict[Lock, int] = {"migrations": 0x656E6401, "knowledge": 0x656E6402, "people": 0x656E6403}
+_LOCKS: dict[Lock, int] = {
+    "migrations": 0x656E6401,
+    "knowledge": 0x656E6402,
+    "people": 0x656E6403,
+    "search": 0x656E6404,
+}
 
 ATTEMPTS = 4
 _FIRST_WAIT = 0.05
@@ -114,6 +119,13 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+@contextmanager
+def reading_here(engine: Engine) -> Iterator[Connection]:
+    """`reading` for a thread that has no event loop."""
+    with _translation(), engine.connect() as connection:
+        yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
 def retried(work: Callable[P, Coroutine[Any, Any, T]], *, twice: bool = False) -> Callable[P, Coroutine[Any, Any, T]]:
     """Do the whole of `work` again, a few times, when its transaction was taken back; with `twice` also when it
     may have been committed after all."""
@@ -133,9 +145,15 @@ def retried(work: Callable[P, Coroutine[Any, Any, T]], *, twice: bool = False) -
 
 @asynccontextmanager
 async def _translated(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    try:
+    with _translation():
         async with engine.connect() as connection:
             yield connection
+
+
+@contextmanager
+def _translation() -> Iterator[None]:
+    try:
+        yield
     except PoolTimeout as error:
         raise ServiceUnavailable(_BUSY) from error
     except DBAPIError as error:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -16,8 +17,7 @@ _LARGEST_BIG = 2**63
 def problem_of(table: Table, row: Mapping[str, Any]) -> str:
     """Why no database that checks would take the row; empty if nothing speaks against it."""
     for name, rule in _rules(table):
-        problem = rule.broken_by(row[name]) if name in row else ""
-        if problem:
+        if name in row and (problem := rule.broken_by(row[name])):
             return f"{name}: {problem}"
     return ""
 
@@ -35,8 +35,12 @@ class _Rule:
         self._largest = _LARGEST_BIG if isinstance(kind, BigInteger) else _LARGEST
         self._whole = isinstance(kind, Integer)
         self._json = isinstance(kind, JSON)
+        # Reading has found out already whether a value is of these kinds.
+        self._fine = {kind.python_type} & {bool, float, datetime, date, bytes}
 
     def broken_by(self, value: Any) -> str:
+        if type(value) in self._fine:
+            return ""
         if value is None:
             return "비어 있으면 안 돼요" if self._required and not self._json else ""
         if isinstance(value, Unread):
@@ -53,14 +57,21 @@ def _unstorable(value: Any) -> str:
     if isinstance(value, str):
         if "\0" in value:
             return "저장할 수 없는 글자(NUL)가 있어요"
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return "저장할 수 없는 글자가 있어요"
+        return "" if value.isascii() or _is_text(value) else "저장할 수 없는 글자가 있어요"
     if isinstance(value, float) and not math.isfinite(value):
         return "저장할 수 없는 수가 있어요"
-    inner = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    if not value or not isinstance(value, (list, dict)):
+        return ""
+    inner = [*value, *value.values()] if isinstance(value, dict) else value
     return next((problem for item in inner if (problem := _unstorable(item))), "")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @lru_cache
