@@ -12,7 +12,7 @@ from endy.evaluation.knowledge import load_knowledge, store_for, stored_vectors
 from endy.evaluation.questions import EvalQuestion, load_corpus, load_questions
 from endy.retrieval.evidence import FEATURES
 from endy.retrieval.fusion import CONTEXT, Fusion
-from endy.retrieval.search import Language, View
+from endy.retrieval.search import Language, View, view_of
 from endy.retrieval.section import Section
 from endy.settings import Settings
 from endy.storage import migrations
@@ -69,5 +69,5 @@ def _company(
         await engine.dispose()
         return dict(found)
 
-    view = View(sections, asyncio.run(vectors()), language, embedder)  # type: ignore[arg-type]
+    view = view_of(sections, asyncio.run(vectors()), language, embedder)  # type: ignore[arg-type]
     return Company(name, view, questions)

@@ -26,7 +26,7 @@ from endy.evaluation.questions import EvalQuestion, load_questions
 from endy.evaluation.runner import run
 from endy.evaluation.scores import Outcome, by_kind, score
 from endy.observability.metrics import Metrics
-from endy.retrieval.search import Searcher
+from endy.retrieval.search import Searcher, SectionSearcher
 from endy.retrieval.section import Section
 from endy.retrieval.vectors import Embedder
 from endy.settings import Settings
@@ -55,14 +55,14 @@ async def _compare(settings: Settings, questions: list[EvalQuestion]) -> None:
     await migrations.upgrade(engine)
     vectors = await stored_vectors(engine, embedder, sections, lambda _done, _all: None)
     language, offtopic = build_language(settings), OffTopic(embedder)
-    plain = Searcher(sections, vectors, language, embedder)
+    plain = SectionSearcher(sections, vectors, language, embedder)
     judge = Judge(Confidence.shipped(), lambda result: offtopic.closeness(result.query.vector))
     written = json.loads(WRITTEN.read_text(encoding="utf-8"))
     chosen = [section for section in sections if section.id in written]
     judged = {section.id: _judge(judge, section, written[section.id], plain) for section in chosen}
     _tell_rejected(written, judged)
     fuller, more = _with_questions(sections, judged, vectors, embedder)
-    enriched = Searcher(fuller, more, language, embedder)
+    enriched = SectionSearcher(fuller, more, language, embedder)
     services = [
         AskService(QuestionLog(engine), searcher, Confidence.shipped(), offtopic, Metrics())
         for searcher in (lambda: plain, lambda: enriched)

@@ -25,6 +25,7 @@ from endy.retrieval.concepts import SHIPPED_VECTORS as CONCEPT_FILE
 from endy.retrieval.concepts import concept_text
 from endy.retrieval.evidence import FEATURES, Evidence
 from endy.retrieval.fusion import CONTEXT, FUSION_FILE, Fusion, context
+from endy.retrieval.index import SearchIndex
 from endy.retrieval.search import View
 from endy.retrieval.shipped import ship_vectors, shipped_for
 from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, parse_vocabulary
@@ -113,7 +114,9 @@ def _evidence(view: View, question: EvalQuestion, dense: bool) -> Evidence:
     asked = " ".join((*question.turns[-1:], question.question))
     query = view.reader.read(view.reader.repair(asked))
     query = query if dense else replace(query, vector=None)
-    return view.index.evidence(query, view.everything)
+    evidence = view.index.within(query, None)
+    assert evidence is not None
+    return evidence
 
 
 def _fit_fusion(cases: Sequence[Case]) -> Array:
@@ -210,10 +213,11 @@ def _fit_offtopic(companies: Sequence[Company]) -> Array:
     for company in companies:
         for question in company.questions:
             query = company.view.reader.read(" ".join((*question.turns[-1:], question.question)))
-            dense = company.view.index.evidence(query, company.view.everything).dense
-            assert dense is not None
+            evidence = company.view.index.within(query, None)
+            assert evidence is not None
+            assert evidence.dense is not None
             if question.relevant or question.kind == "unanswerable-off":
-                leads[bool(question.relevant)].append(offtopic_lead(dense, offtopic.closeness(query.vector)))
+                leads[bool(question.relevant)].append(offtopic_lead(evidence.dense, offtopic.closeness(query.vector)))
     middle = float(np.quantile(leads[True], 1 - CAUGHT_BY_MISTAKE))
     caught = float(np.mean(np.array(leads[False]) > middle))
     print(
@@ -229,10 +233,12 @@ def _signals(
     asked = " ".join((*question.turns[-1:], question.question))
     query = view.reader.read(view.reader.repair(asked))
     query = query if dense else replace(query, vector=None)
-    allowed = view.everything.copy()
+    index = view.index
+    assert isinstance(index, SearchIndex)
+    allowed = index.everything.copy()
     if hidden:
-        allowed[[view.index.numbers[section] for section in question.relevant]] = False
-    result = view.rank(query, asked, allowed, fusion, 10)
+        allowed[[index.numbers[section] for section in question.relevant]] = False
+    result = view.rank(query, asked, index.evidence(query, allowed), fusion, 10)
     if not result.hits:
         return None
     return signals(result), result.hits[0].section.id in question.relevant

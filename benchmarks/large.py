@@ -30,7 +30,7 @@ from endy.retrieval.analysed import AnalysedSections
 from endy.retrieval.analysis import Analyzer, Term
 from endy.retrieval.index import EXACT
 from endy.retrieval.passages import split_passages
-from endy.retrieval.search import Language, View
+from endy.retrieval.search import Language, View, view_of
 from endy.retrieval.section import Section
 from endy.retrieval.vectors import LEADING_PIECES, Embedder
 from endy.settings import Settings
@@ -182,15 +182,18 @@ def measured(korquad: Path, size: int, count: int) -> dict[str, Any]:
     language = replace(own, analyzer=HalvesAnalyzer(own.whole_words))
     real = load_corpus(korquad / "corpus.jsonl")
     vectors = asyncio.run(_real_vectors(settings, embedder, real, korquad / "corpus.jsonl"))
+    _note("합치는 중", size)
     made, made_vectors = recombined(Halves.of(real, vectors), size - len(real))
     sections, vectors = [*real, *made], vectors | made_vectors
     questions = load_questions(korquad / "questions.jsonl")
     questions = questions[:: max(1, len(questions) // count)]
     figures: dict[str, Any] = {"sections": len(sections), "메모리 (섹션과 벡터) GiB": _resident("VmRSS")}
+    _note("색인을 만드는 중", size)
     started = time.perf_counter()
-    view = View(sections, vectors, language, embedder)
+    view = view_of(sections, vectors, language, embedder)
     figures["만들기 s (분석은 기억)"] = round(time.perf_counter() - started)
     figures["메모리 GiB"], figures["만들 때 최대 GiB"] = _resident("VmRSS"), _resident("VmHWM")
+    _note("묻는 중", size)
     # The first questions would pay for what every later one finds in memory.
     _ask(view, questions[:20])
     figures |= _asked(view, questions)
@@ -200,6 +203,10 @@ def measured(korquad: Path, size: int, count: int) -> dict[str, Any]:
     if EXACT < len(sections) <= COMPARED:
         figures |= _against_exact(sections, vectors, language, embedder, view, questions)
     return figures
+
+
+def _note(doing: str, size: int) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {size:,}: {doing}", file=sys.stderr, flush=True)
 
 
 async def _real_vectors(settings: Settings, embedder: Embedder, sections: Sequence[Section], source: Path) -> Vectors:
@@ -252,7 +259,7 @@ def _while_building(
 ) -> dict[str, Any]:
     """The time of a search while the next snapshot, with one section changed, is made in a thread."""
     changed = [*sections[:-1], replace(sections[-1], text=f"{sections[-1].text}\n\n바뀐 문장이에요.")]
-    builder = Thread(target=lambda: View(changed, vectors, language, embedder))
+    builder = Thread(target=lambda: view_of(changed, vectors, language, embedder))
     started = time.perf_counter()
     builder.start()
     times: list[float] = []
@@ -273,7 +280,7 @@ def _against_exact(
     view: View,
     questions: Sequence[EvalQuestion],
 ) -> dict[str, Any]:
-    exact = View(sections, vectors, language, embedder, exact=len(sections))
+    exact = view_of(sections, vectors, language, embedder, exact=len(sections))
     _ask(exact, questions[:20])
     times, first = _ask(exact, questions[20:])
     _, pruned = _ask(view, questions[20:])

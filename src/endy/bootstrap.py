@@ -2,11 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,7 +18,7 @@ from endy.accounts.throttle import LoginLimits, LoginThrottle
 from endy.accounts.users import UserDirectory
 from endy.accounts.users_sync import UsersFileSync
 from endy.ask.answers import Answers
-from endy.ask.catalog import Catalog
+from endy.ask.catalog import Catalog, SectionCatalog, letters
 from endy.ask.decision import Confidence
 from endy.ask.enrich.job import Enrichment
 from endy.ask.enrich.judge import Judge
@@ -42,18 +43,21 @@ from endy.llm.models import LanguageModel
 from endy.observability.health import Health
 from endy.observability.metrics import Metrics, free_bytes
 from endy.retrieval.fusion import Fusion
-from endy.retrieval.search import Language, Searcher
+from endy.retrieval.search import Language, Searcher, SectionSearcher
 from endy.retrieval.vectors import Embedder, LocalEmbedder, embed_section, local_embedder_problem
 from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, Concept, VocabularyError, parse_vocabulary
 from endy.settings import Settings
 from endy.storage import migrations
-from endy.storage.engine import create_engine
+from endy.storage.engine import create_engine, create_thread_engine
 from endy.storage.jobs import Jobs
 from endy.storage.move.mover import refuse_half_moved
 from endy.storage.probe import DatabaseProbe
 from endy.storage.redis import RedisStore, Use
 from endy.storage.transaction import reading
 from endy.storage.waiting import wait_for_database
+
+if TYPE_CHECKING:
+    from endy.knowledge.postgresql.index import PostgresSearcher
 
 DATABASE_PATIENCE = 30.0
 START_PATIENCE = 25.0
@@ -67,20 +71,27 @@ LOOK_FOR_WORK_EVERY = 300.0
 ENOUGH_DISK = 1024**3
 """Bytes; the guide's alarm rings below the same."""
 
+SEARCH_CONNECTIONS = 4
+"""To PostgreSQL for searches there, beside DATABASE_POOL_SIZE."""
+
+S = TypeVar("S", bound=Searcher)
+
 _log = structlog.get_logger(__name__)
 
 
-class LiveSearcher:
+Making = Callable[[Iterable[frozenset[str]]], Awaitable[S]]
+"""Makes a searcher of the newest committed knowledge, with the views of these audiences ready."""
+
+
+class LiveSearcher(Generic[S]):
     """The current snapshot; replaced as a whole, so that a reader sees the old one or the new one."""
 
-    def __init__(self, settings: Settings, engine: AsyncEngine, embedder: Embedder | None) -> None:
-        self._engine = engine
-        self._embedder = embedder
-        self._language = build_language(settings)
-        self._current: Searcher | None = None
+    def __init__(self, make: Making[S]) -> None:
+        self._make = make
+        self._current: S | None = None
         self._lock = asyncio.Lock()
 
-    def __call__(self) -> Searcher:
+    def __call__(self) -> S:
         if self._current is None:
             raise StartupError("검색 색인이 아직 없어요. 'endy knowledge sync'를 먼저 실행해 주세요.")
         return self._current
@@ -89,17 +100,47 @@ class LiveSearcher:
     def ready(self) -> bool:
         return self._current is not None
 
-    async def refresh(self) -> Searcher:
-        """Load the committed knowledge and swap it in; searches go on with the old snapshot meanwhile."""
+    async def refresh(self) -> S:
+        """Swap the newest knowledge in; searches go on with the old snapshot meanwhile."""
         async with self._lock:
-            async with reading(self._engine) as connection:
-                version, sections = await knowledge.load_sections(connection)
-                vectors = await knowledge.load_embeddings(connection, self._embedder.name) if self._embedder else {}
             # Nobody who asks now waits for a view after the content has changed.
-            warm = self._current.audiences() if self._current else []
-            build = partial(Searcher, sections, vectors, self._language, self._embedder, version, warm)
-            self._current = await asyncio.to_thread(build)
+            self._current = await self._make(self._current.audiences() if self._current else [])
             return self._current
+
+
+def _in_memory(settings: Settings, engine: AsyncEngine) -> Making[SectionSearcher]:
+    embedder, language = build_embedder(settings), build_language(settings)
+
+    async def make(warm: Iterable[frozenset[str]]) -> SectionSearcher:
+        async with reading(engine) as connection:
+            version, sections = await knowledge.load_sections(connection)
+            vectors = await knowledge.load_embeddings(connection, embedder.name) if embedder else {}
+        return await asyncio.to_thread(SectionSearcher, sections, vectors, language, embedder, version, warm)
+
+    return make
+
+
+def _in_postgresql(settings: Settings, stack: AsyncExitStack) -> Making["PostgresSearcher"]:
+    # Here and not above: a machine with SQLite should not pay for the drivers.
+    from endy.knowledge.postgresql.index import PostgresSearcher  # noqa: PLC0415
+    from endy.knowledge.postgresql.repository import SearchStore  # noqa: PLC0415
+    from endy.knowledge.postgresql.tables import schema_name  # noqa: PLC0415
+    from endy.knowledge.postgresql.writer import IndexWriter  # noqa: PLC0415
+
+    embedder, language = build_embedder(settings), build_language(settings)
+    model, dimensions = (embedder.name, embedder.dimensions) if embedder else ("", 0)
+    schema = schema_name(model, dimensions, language.whole_words)
+    engine = create_engine(settings, patient=True)
+    stack.push_async_callback(engine.dispose)
+    writer = IndexWriter(engine, schema, language.analyzer, model, dimensions, letters)
+    store = SearchStore(create_thread_engine(settings, SEARCH_CONNECTIONS), schema, model)
+    stack.callback(store.close)
+
+    async def make(warm: Iterable[frozenset[str]]) -> PostgresSearcher:
+        await writer.bring_up()
+        return await asyncio.to_thread(PostgresSearcher, store, language, embedder, warm)
+
+    return make
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +151,7 @@ class Services:
     engine: AsyncEngine
     ask: AskService
     catalog: Catalog
-    searcher: LiveSearcher
+    searcher: LiveSearcher[Any]
     accounts: AccountService
     users: UserDirectory
     users_file: UsersFileSync
@@ -127,7 +168,7 @@ class Services:
     async def refresh(self) -> None:
         """Search the newest committed knowledge from now on."""
         searcher = await self.searcher.refresh()
-        self.metrics.knowledge_sections.set(len(searcher.sections))
+        self.metrics.knowledge_sections.set(searcher.size)
         self.metrics.knowledge_version.set(searcher.version)
 
     async def on_knowledge(self, _version: int) -> None:
@@ -220,7 +261,7 @@ async def running_services(
         await wait_for_database(engine, DATABASE_PATIENCE)
         await refuse_half_moved(engine)
         await migrations.upgrade(engine)
-        services = _assemble(settings, engine, metrics)
+        services = _assemble(settings, engine, metrics, stack)
         if services.redis is not None:
             stack.push_async_callback(services.redis.aclose)
             # An operator who mistypes its password should read so now.
@@ -287,8 +328,20 @@ async def note_settings(audit: AuditLog, settings: Settings) -> None:
         _log.warning("audit_not_written", action="settings_changed", reason=error.message)
 
 
-def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Services:
-    searcher = LiveSearcher(settings, engine, build_embedder(settings))
+def _build_search(settings: Settings, engine: AsyncEngine, stack: AsyncExitStack) -> tuple[LiveSearcher[Any], Catalog]:
+    if settings.search == "memory":
+        in_memory = LiveSearcher(_in_memory(settings, engine))
+        return in_memory, SectionCatalog(in_memory)
+    if engine.dialect.name != "postgresql":
+        raise StartupError("SEARCH=postgres: DATABASE_URL이 PostgreSQL일 때만 쓸 수 있어요.")
+    from endy.ask.stored_catalog import StoredCatalog  # noqa: PLC0415  needs the drivers, too
+
+    stored = LiveSearcher(_in_postgresql(settings, stack))
+    return stored, StoredCatalog(stored)
+
+
+def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics, stack: AsyncExitStack) -> Services:
+    searcher, catalog = _build_search(settings, engine, stack)
     metrics.watch_disk(_data_folder(settings))
     redis = _build_redis(settings, metrics)
     model = language_model(settings, metrics, RedisLedger(redis) if redis else None)
@@ -305,7 +358,7 @@ def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics) -> Serv
             settings.answer_cache_seconds,
             Answers(settings.answer_cache_seconds, redis),
         ),
-        catalog=Catalog(searcher),
+        catalog=catalog,
         searcher=searcher,
         accounts=AccountService(engine, settings, _build_throttle(settings, redis)),
         users=UserDirectory(engine, settings),
@@ -368,7 +421,7 @@ def build_enrichment(services: Services) -> Enrichment:
 
 
 def _build_health(
-    settings: Settings, engine: AsyncEngine, searcher: LiveSearcher, model: LanguageModel, redis: RedisStore | None
+    settings: Settings, engine: AsyncEngine, searcher: LiveSearcher[Any], model: LanguageModel, redis: RedisStore | None
 ) -> Health:
     health = Health()
 

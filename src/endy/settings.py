@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     database_url: str = Field("sqlite:///data/endy.db", description="데이터베이스 주소")
     database_pool_size: int = Field(10, ge=2, le=200, description="PostgreSQL에 열어 두는 연결 수 (한 복제본마다)")
     database_statement_seconds: int = Field(15, ge=1, le=3600, description="PostgreSQL이 문장 하나에 쓰는 시간(초)")
+    search: Literal["memory", "postgres"] = Field(
+        "memory", description="검색 색인을 두는 곳: memory(복제본마다 메모리) · postgres(PostgreSQL, 아주 큰 지식)"
+    )
     redis_url: str | None = Field(None, description="Redis 주소 (없으면 한 대로 동작)")
     knowledge_dir: Path = Field(Path("knowledge/docs"), description="문서 폴더")
     faq_file: Path = Field(Path("knowledge/faq.json"), description="FAQ 파일")

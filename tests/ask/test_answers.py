@@ -14,7 +14,7 @@ from endy.ask.render import to_html
 from endy.ask.service import AskService
 from endy.errors import EndyError
 from endy.observability.metrics import Metrics
-from endy.retrieval.search import Language, Searcher
+from endy.retrieval.search import Language, SectionSearcher
 from endy.settings import Settings
 from endy.storage.engine import create_engine
 from endy.storage.migrations import upgrade
@@ -40,7 +40,7 @@ TRIPS = section(
 async def service(database_url: str, language: Language) -> AsyncIterator[AskService]:
     engine = create_engine(Settings(_env_file=None, database_url=database_url))
     await upgrade(engine)
-    searcher = Searcher([*SECTIONS, *PARKING, TRIPS], {}, language, None, 1)
+    searcher = SectionSearcher([*SECTIONS, *PARKING, TRIPS], {}, language, None, 1)
     asking = AskService(QuestionLog(engine), lambda: searcher, Confidence.shipped(), OffTopic(None), Metrics())
     asking.engine = engine  # type: ignore[attr-defined]
     yield asking

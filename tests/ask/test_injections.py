@@ -15,7 +15,7 @@ from endy.ask.writer import Task, Writer, Written
 from endy.bootstrap import build_language
 from endy.llm.models import LlmAnswer, LlmRequest, Usage, Writing
 from endy.observability.metrics import Metrics
-from endy.retrieval.search import Language, Searcher
+from endy.retrieval.search import Language, SectionSearcher
 from endy.retrieval.section import Section
 from endy.settings import Settings
 
@@ -90,7 +90,7 @@ async def shown(language: Language, injection: Injection, manner: str) -> tuple[
     path = ("휴가", "연차 이월")
     section = Section("people.md#휴가 > 연차 이월", "section", "people.md", "안내", path, path[1], text, "HR", "P&C팀")
     model = Obedient(injection, manner)
-    result = Searcher([section], {}, language, None).search(ASKED if poisoned else injection.text)
+    result = SectionSearcher([section], {}, language, None).search(ASKED if poisoned else injection.text)
     seen = ""
     words = Writer(model, "obedient", 3000, frozenset({"everyone"}), Metrics())
     async for piece in words.write(Task(ASKED if poisoned else injection.text, (), result)):

@@ -7,7 +7,7 @@ import pytest
 
 from endy.ask.similar import SimilarAnswers
 from endy.bootstrap import build_language
-from endy.retrieval.search import Searcher, SearchResult
+from endy.retrieval.search import Searcher, SearchResult, SectionSearcher
 from endy.retrieval.section import Section
 from endy.settings import Settings
 
@@ -45,7 +45,7 @@ def searcher() -> Searcher:
         )
         for title, text in TEXTS.items()
     ]
-    return Searcher(sections, {}, build_language(Settings(_env_file=None, embeddings="none")), None)
+    return SectionSearcher(sections, {}, build_language(Settings(_env_file=None, embeddings="none")), None)
 
 
 def searched(searcher: Searcher, question: str) -> SearchResult:

@@ -3,7 +3,7 @@
 import pytest
 
 from endy.retrieval.fusion import Fusion
-from endy.retrieval.search import Language, Searcher
+from endy.retrieval.search import Language, Searcher, SectionSearcher
 from endy.retrieval.section import Section
 from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, parse_vocabulary
 
@@ -54,4 +54,4 @@ def language() -> Language:
 
 @pytest.fixture(scope="session")
 def searcher(language: Language) -> Searcher:
-    return Searcher(SECTIONS, {}, language, None, 1)
+    return SectionSearcher(SECTIONS, {}, language, None, 1)

@@ -14,7 +14,7 @@ from endy.evaluation.knowledge import load_knowledge
 from endy.evaluation.questions import load_questions
 from endy.retrieval.evidence import FEATURES
 from endy.retrieval.fusion import Fusion
-from endy.retrieval.search import Language, View
+from endy.retrieval.search import Language, view_of
 from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, parse_vocabulary
 from endy.settings import Settings
 from tests.retrieval.made import MadeEmbedder, vectors_of
@@ -35,7 +35,7 @@ def features(dense: bool) -> dict[str, list[list[Any]]]:
     equal = np.zeros_like(Fusion.shipped().weights)
     equal[:, 0] = 1.0
     language = Language.build(concepts, [], Fusion(equal, equal), embedder)
-    view = View(sections, vectors_of(sections) if dense else {}, language, embedder)
+    view = view_of(sections, vectors_of(sections) if dense else {}, language, embedder)
     return {
         question.question: [
             [hit.section.id, [round(float(value), 4) for value in hit.features]]

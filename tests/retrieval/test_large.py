@@ -13,44 +13,19 @@ from endy.retrieval.lexical import PooledPostings
 from endy.retrieval.lexical_build import Field, LexicalBuilder, one_field_index
 from endy.retrieval.lexicon import Lexicon, TokenLists
 from endy.retrieval.nearest import NearestIndex, Projection
-from endy.retrieval.search import Language, Searcher, View
+from endy.retrieval.search import Language, SectionSearcher, View, view_of
 from endy.retrieval.section import Section
 from endy.retrieval.vocabulary import SHIPPED_VOCABULARY, parse_vocabulary
 from tests.retrieval.conftest import SECTIONS, section
-from tests.retrieval.made import MadeEmbedder, random_unit, vectors_of
+from tests.retrieval.made import COUNT, MadeEmbedder, made_sections, random_unit, vectors_of
 
-COUNT = 3000
 PRUNED = 0
 """As the greatest size that is searched exactly: everything is pruned."""
-
-PLACES = ["본관", "별관", "창고", "공장", "매장", "연구소", "식당", "주차장", "휴게실", "회의실", "강당", "기숙사"]
-THINGS = ["노트북", "출입증", "법인카드", "작업복", "공구", "냉장고", "프린터", "자전거", "명함", "열쇠", "우산"]
-DEEDS = ["빌리", "고치", "잃어버리", "반납하", "예약하", "바꾸", "버리", "옮기", "청소하", "구매하"]
-
-
-def _sentence(random: np.random.Generator) -> str:
-    place, thing, deed = random.choice(PLACES), random.choice(THINGS), random.choice(DEEDS)
-    where = f"{place} {random.integers(1, 30)}층에서"
-    return f"{where} {thing} {random.integers(1, 90)}번을 {deed}려면 담당자에게 말해요."
-
-
-def _made() -> list[Section]:
-    random = np.random.default_rng(7)
-    sentences = [_sentence(random) for _ in range(900)]
-    return [
-        section(
-            f"{random.choice(THINGS)} 안내 {number}",
-            "\n\n".join(random.choice(sentences, 3)),
-            category="IT" if number % 300 == 0 else "HR",
-            kind="faq" if number % 7 == 0 else "section",
-        )
-        for number in range(COUNT)
-    ]
 
 
 @pytest.fixture(scope="module")
 def sections() -> list[Section]:
-    return _made()
+    return made_sections()
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +39,8 @@ def both(request: pytest.FixtureRequest, sections: list[Section], made_language:
     """The same knowledge looked at as a whole and pruned."""
     vectors = vectors_of(sections) if request.param == "vectors" else {}
     embedder = MadeEmbedder() if vectors else None
-    whole = View(sections, vectors, made_language, embedder)
-    return whole, View(sections, vectors, made_language, embedder, exact=PRUNED)
+    whole = view_of(sections, vectors, made_language, embedder)
+    return whole, view_of(sections, vectors, made_language, embedder, exact=PRUNED)
 
 
 def _questions(sections: Sequence[Section]) -> list[str]:
@@ -110,7 +85,7 @@ def test_scores_agree_closely(both: tuple[View, View], sections: list[Section]) 
 
 def test_one_passage_s_vector_is_enough(sections: list[Section], made_language: Language) -> None:
     """A question without a common word reaches the sections that hold the passage nearest to it."""
-    pruned = View(sections, vectors_of(sections), made_language, MadeEmbedder(), exact=PRUNED)
+    pruned = view_of(sections, vectors_of(sections), made_language, MadeEmbedder(), exact=PRUNED)
     random, found = np.random.default_rng(3), 0
     for one in sections[::40]:
         passage = random_unit(one.text.split("\n\n")[2])
@@ -139,16 +114,16 @@ def test_small_and_half_embedded_knowledge(made_language: Language, exact: int, 
     every = vectors_of(SECTIONS)
     left = {"none": 0, "all": len(every), "some": 1, "one_missing": len(every) - 1}[vectors]
     some = dict(list(every.items())[:left])
-    searched = View(SECTIONS, some, made_language, MadeEmbedder(), exact=exact)
+    searched = view_of(SECTIONS, some, made_language, MadeEmbedder(), exact=exact)
     assert searched.search("연차 이월").hits[0].section.title == "연차 이월"
-    assert View([], some, made_language, MadeEmbedder(), exact=exact).search("연차").hits == ()
-    alone = View(SECTIONS[:1], some, made_language, MadeEmbedder(), exact=exact)
+    assert view_of([], some, made_language, MadeEmbedder(), exact=exact).search("연차").hits == ()
+    alone = view_of(SECTIONS[:1], some, made_language, MadeEmbedder(), exact=exact)
     assert alone.search("연차 이월").hits[0].section.title == "연차 이월"
 
 
 def test_a_question_of_unknown_words_is_searched_too(sections: list[Section], made_language: Language) -> None:
     """Where no word and no vector speaks for any section, the search ends without an error."""
-    view = View(sections, {}, made_language, None, exact=PRUNED)
+    view = view_of(sections, {}, made_language, None, exact=PRUNED)
     assert view.search("쿠쿠루쿠쿠", limit=3).hits
     assert view.search("쿠쿠루쿠쿠", category="HR", limit=3).hits
     assert view.search("?!").hits == ()
@@ -158,7 +133,7 @@ def test_equal_sections_keep_their_order(made_language: Language) -> None:
     """Of sections that say the same, the first stands first, however often one asks."""
     twins = [section("주차", "지하 2층에 세워요.", document=f"{number}.md") for number in range(60)]
     for exact in (PRUNED, 100):
-        view = View(twins, vectors_of(twins), made_language, MadeEmbedder(), exact=exact)
+        view = view_of(twins, vectors_of(twins), made_language, MadeEmbedder(), exact=exact)
         first = [hit.section.document for hit in view.search("주차").hits]
         assert first == sorted(first, key=lambda name: int(name.split(".")[0]))
         assert [hit.section.document for hit in view.search("주차").hits] == first
@@ -187,7 +162,7 @@ def test_odd_text_is_read_and_asked(made_language: Language, text: str) -> None:
     odd = section(text or "제목", text, content_hash="odd")
     for exact in (PRUNED, 100):
         knowledge = [*SECTIONS, odd]
-        view = View(knowledge, vectors_of(knowledge), made_language, MadeEmbedder(), exact=exact)
+        view = view_of(knowledge, vectors_of(knowledge), made_language, MadeEmbedder(), exact=exact)
         view.search(text)
         assert view.search("연차 이월").hits[0].section.title == "연차 이월"
 
@@ -196,7 +171,7 @@ def test_searches_go_on_while_the_snapshot_changes(sections: list[Section], made
     """Every answer comes from one snapshot or from the other, never from parts of both."""
     some = sections[:400]
     changed = [replace(one, text=f"{one.text}\n\n새 문장이에요.") for one in some]
-    current = [View(some, {}, made_language, None, exact=PRUNED)]
+    current = [view_of(some, {}, made_language, None, exact=PRUNED)]
 
     def ask(number: int) -> set[bool]:
         hits = current[0].search(_questions(some)[number % 6]).hits
@@ -204,7 +179,7 @@ def test_searches_go_on_while_the_snapshot_changes(sections: list[Section], made
 
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(ask, number) for number in range(40)]
-        current[0] = View(changed, {}, made_language, None, exact=PRUNED)
+        current[0] = view_of(changed, {}, made_language, None, exact=PRUNED)
         answers += [pool.submit(ask, number) for number in range(40)]
         assert all(len(answer.result()) == 1 for answer in answers)
     assert answers[-1].result() == {True}
@@ -222,7 +197,7 @@ def test_threads_find_what_one_finds(both: tuple[View, View], sections: list[Sec
 def test_what_may_not_be_seen_is_in_no_pool(sections: list[Section], made_language: Language) -> None:
     """An audience's view is made of its own sections only, large or small."""
     hidden = [replace(one, audience=frozenset({"admin"})) for one in sections[:50]]
-    searcher = Searcher([*hidden, *sections[50:300]], {}, made_language, None)
+    searcher = SectionSearcher([*hidden, *sections[50:300]], {}, made_language, None)
     titles = {hit.section.title for hit in searcher.search(hidden[0].title, limit=300).hits}
     assert not titles & {one.title for one in hidden}
 

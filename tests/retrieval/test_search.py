@@ -6,7 +6,7 @@ import pytest
 from endy.retrieval.evidence import FEATURES
 from endy.retrieval.lexical_build import Field, one_field_index
 from endy.retrieval.passages import sentences, split_passages
-from endy.retrieval.search import Language, Searcher
+from endy.retrieval.search import Language, Searcher, SectionSearcher
 from endy.retrieval.senses import UNRELATED, WordVectors
 from tests.retrieval.conftest import SECTIONS, section
 
@@ -50,9 +50,9 @@ def test_a_category_narrows_the_search(searcher: Searcher) -> None:
 
 def test_one_section_and_none_can_be_searched(language: Language) -> None:
     """The smallest knowledge bases work."""
-    alone = Searcher([section("주차", "지하 2층에 세워요.")], {}, language, None)
+    alone = SectionSearcher([section("주차", "지하 2층에 세워요.")], {}, language, None)
     assert alone.search("주차 어디").hits[0].section.title == "주차"
-    assert Searcher([], {}, language, None).search("주차").hits == ()
+    assert SectionSearcher([], {}, language, None).search("주차").hits == ()
 
 
 class OneDirection:
@@ -76,14 +76,14 @@ def test_vectors_rank_sections_without_a_common_word(language: Language, missing
             continue
         pieces = 2 + len(split_passages(one.text))
         vectors[one.content_hash] = np.tile(np.eye(384, dtype=np.float16)[0 if number == 2 else 1], (pieces, 1))
-    searcher = Searcher(SECTIONS, vectors, language, OneDirection())  # type: ignore[arg-type]
+    searcher = SectionSearcher(SECTIONS, vectors, language, OneDirection())  # type: ignore[arg-type]
     assert searcher.search("쿠쿠루쿠쿠").hits[0].section.title == "노트북 교체"
 
 
 def test_while_most_vectors_are_missing_nobody_s_count(language: Language) -> None:
     """A section is not favoured for having been embedded first."""
     vectors = {SECTIONS[2].content_hash: np.tile(np.eye(384, dtype=np.float16)[0], (4, 1))}
-    searcher = Searcher(SECTIONS, vectors, language, OneDirection())  # type: ignore[arg-type]
+    searcher = SectionSearcher(SECTIONS, vectors, language, OneDirection())  # type: ignore[arg-type]
     assert searcher.search("연차 이월").hits[0].section.title == "연차 이월"
     assert searcher.search("쿠쿠루쿠쿠").evidence.dense is None  # type: ignore[union-attr]
 

@@ -18,7 +18,7 @@ from endy.errors import StartupError
 from endy.knowledge import repository
 from endy.knowledge.files import list_files, load
 from endy.observability.metrics import Metrics
-from endy.retrieval.search import Searcher
+from endy.retrieval.search import SectionSearcher
 from endy.retrieval.section import Section
 from endy.retrieval.vectors import Embedder, embed_section
 from endy.settings import Settings
@@ -56,7 +56,7 @@ async def answering(
     try:
         await migrations.upgrade(engine)
         vectors = await stored_vectors(engine, embedder, sections, progress) if embedder else {}
-        searcher = Searcher(sections, vectors, build_language(settings), embedder, 1)
+        searcher = SectionSearcher(sections, vectors, build_language(settings), embedder, 1)
         service = AskService(QuestionLog(engine), lambda: searcher, Confidence.shipped(), OffTopic(embedder), Metrics())
         yield service
         await service.close()

@@ -68,28 +68,29 @@ class Plan:
         gone = ((name, {"content_hash": self.base[name].content_hash}) for name in self.gone)
         return told + [Event("document_removed", actor, name, before) for name, before in gone]
 
-    def add(self, loaded: LoadedFile, stored: Sequence[Section]) -> None:
-        """Take in one file that was read, given its stored sections."""
+    def leave(self, name: str, sections: int) -> None:
+        """A file that is as it was stored, with so many sections."""
+        known = self.base.get(name)
+        self.unchanged += sections
+        self.problems += known.problems if known else ()
+
+    def add(self, loaded: LoadedFile, parsed: ParsedDocument, stored: Sequence[Section]) -> None:
+        """Take in one file that was read anew, given its stored sections."""
         known = self.base.get(loaded.name)
-        if loaded.parsed is None:
-            self.unchanged += len(stored)
-            self.problems += known.problems if known else ()
-            return
-        parsed = loaded.parsed
         self.problems += parsed.problems
         sections = None if parsed.refused else _merged(loaded, parsed, stored)
         title = known.title if parsed.refused and known else parsed.title
         self.changes.append(Change(_document(loaded, title, parsed.problems), sections))
         self._count(stored, stored if sections is None else sections)
 
-    def drop(self, name: str, stored: Sequence[Section]) -> None:
+    def drop(self, name: str, sections: int) -> None:
         """The file has gone."""
         self.gone.append(name)
-        self.removed += len(stored)
+        self.removed += sections
 
-    def keep(self, stored: Sequence[Section]) -> None:
+    def keep(self, sections: int) -> None:
         """The file cannot be looked for just now."""
-        self.unchanged += len(stored)
+        self.unchanged += sections
 
     def _count(self, old: Sequence[Section], new: Sequence[Section]) -> None:
         before = {section.id: section.content_hash for section in old}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from endy.knowledge.problems import Problem
@@ -21,7 +21,7 @@ Vectors = NDArray[np.float16]
 _CHUNK = 500
 """Values per IN list; SQLite and PostgreSQL both take more."""
 
-_SECTION_COLUMNS = [column for column in sections.c if column.name != "position"]
+SECTION_COLUMNS = [column for column in sections.c if column.name != "position"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class GeneratedQuestions:
 
 async def load_sections(connection: AsyncConnection) -> tuple[int, list[Section]]:
     """The knowledge version and all its sections."""
-    query = select(*_SECTION_COLUMNS).order_by(sections.c.document, sections.c.position)
+    query = select(*SECTION_COLUMNS).order_by(sections.c.document, sections.c.position)
     rows = (await connection.execute(query)).mappings()
     questions = await kept_questions(connection)
-    found = [replace(section, questions=questions.get(section.content_hash, ())) for section in map(_to_section, rows)]
+    found = [replace(section, questions=questions.get(section.content_hash, ())) for section in map(to_section, rows)]
     return await current_version(connection), found
 
 
@@ -157,10 +157,29 @@ async def sections_of(connection: AsyncConnection, names: Iterable[str]) -> dict
     """The stored sections of these documents, in order."""
     found: dict[str, list[Section]] = {}
     for some in _chunks(names):
-        query = select(*_SECTION_COLUMNS).where(sections.c.document.in_(some)).order_by(sections.c.position)
+        query = select(*SECTION_COLUMNS).where(sections.c.document.in_(some)).order_by(sections.c.position)
         for row in (await connection.execute(query)).mappings():
-            found.setdefault(row["document"], []).append(_to_section(row))
+            found.setdefault(row["document"], []).append(to_section(row))
     return found
+
+
+async def section_counts(connection: AsyncConnection) -> dict[str, int]:
+    """How many sections each document has."""
+    query = select(sections.c.document, func.count()).group_by(sections.c.document)
+    return {name: int(count) for name, count in await connection.execute(query)}
+
+
+async def sections_with_ids(connection: AsyncConnection, ids: Iterable[str]) -> list[Section]:
+    """These sections with their kept questions, in the order of the ids; those that are gone are left out."""
+    wanted = list(ids)
+    found: dict[str, Section] = {}
+    joined = sections.outerjoin(generated_questions, generated_questions.c.content_hash == sections.c.content_hash)
+    for some in _chunks(wanted):
+        query = select(*SECTION_COLUMNS, generated_questions.c.kept).select_from(joined).where(sections.c.id.in_(some))
+        for row in (await connection.execute(query)).mappings():
+            values = {name: row[name] for name in row if name != "kept"}
+            found[row["id"]] = replace(to_section(values), questions=tuple(row["kept"] or ()))
+    return [found[wanted_id] for wanted_id in wanted if wanted_id in found]
 
 
 async def replace_sections(connection: AsyncConnection, document: str, new: Sequence[Section]) -> None:
@@ -173,8 +192,8 @@ async def sections_without_vectors(connection: AsyncConnection, model: str) -> l
     has = select(embeddings.c.content_hash).where(
         embeddings.c.model == model, embeddings.c.content_hash == sections.c.content_hash
     )
-    query = select(*_SECTION_COLUMNS).where(~has.exists()).order_by(sections.c.document, sections.c.position)
-    return [_to_section(row) for row in (await connection.execute(query)).mappings()]
+    query = select(*SECTION_COLUMNS).where(~has.exists()).order_by(sections.c.document, sections.c.position)
+    return [to_section(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def embedded_hashes(connection: AsyncConnection, model: str) -> set[str]:
@@ -215,7 +234,8 @@ def _chunks(values: Iterable[str]) -> Iterable[list[str]]:
     return (every[start : start + _CHUNK] for start in range(0, len(every), _CHUNK))
 
 
-def _to_section(row: RowMapping) -> Section:
+def to_section(row: RowMapping | dict[str, Any]) -> Section:
+    """A section from its SECTION_COLUMNS."""
     values: dict[str, Any] = dict(row)
     values["heading_path"] = tuple(values["heading_path"])
     values["keywords"] = tuple(values["keywords"])
@@ -224,7 +244,7 @@ def _to_section(row: RowMapping) -> Section:
 
 
 def _from_section(section: Section, position: int) -> dict[str, Any]:
-    values = {column.name: getattr(section, column.name) for column in _SECTION_COLUMNS}
+    values = {column.name: getattr(section, column.name) for column in SECTION_COLUMNS}
     values["heading_path"] = list(section.heading_path)
     values["keywords"] = list(section.keywords)
     values["audience"] = sorted(section.audience)

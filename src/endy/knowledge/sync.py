@@ -107,17 +107,20 @@ class KnowledgeSync:
         async with reading(self.engine) as connection:
             plan = Plan(await repository.stored_documents(connection))
         loaded = await self._load(listing, plan)
-        names = {*plan.base, *(file.name for file in loaded)}
         async with reading(self.engine) as connection:
-            stored = await repository.sections_of(connection, names)
+            sizes = await repository.section_counts(connection)
+            stored = await repository.sections_of(connection, (file.name for file in loaded if file.parsed))
         plan.problems += listing.problems
         for file in loaded:
-            plan.add(file, stored.get(file.name, ()))
+            if file.parsed is None:
+                plan.leave(file.name, sizes.get(file.name, 0))
+            else:
+                plan.add(file, file.parsed, stored.get(file.name, ()))
         for name in plan.base.keys() - {file.name for file in loaded}:
             if listing.keeps(name, self.settings.faq_file.name):
-                plan.keep(stored.get(name, ()))
+                plan.keep(sizes.get(name, 0))
             else:
-                plan.drop(name, stored.get(name, ()))
+                plan.drop(name, sizes.get(name, 0))
         return plan
 
     async def _load(self, listing: Listing, plan: Plan) -> list[LoadedFile]:

@@ -1,8 +1,7 @@
 """The analysed words of all sections, read once and kept as numbers."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,20 +26,20 @@ _SAMPLED = 4096
 
 _TITLE, _QUESTIONS, _PATH, _KEYWORDS, _BODY = range(5)
 _UNSEARCHED = -1
-_WORD_FIELDS = (
+WORD_FIELDS = (
     Field(2.0, 0.3),
     Field(QUESTION_WEIGHT, 0.3),
     Field(0.7, 0.3),
     Field(2.0, 0.3),
     Field(1.0, 0.4),
 )
-_GRAM_FIELDS = (Field(2.0, 0.3), Field(1.0, 0.4))
+GRAM_FIELDS = (Field(2.0, 0.3), Field(1.0, 0.4))
 _GRAM_TITLE, _GRAM_BODY = range(2)
 
-_LEADING = 5
+LEADING_LISTS = 5
 """Lists of a section before its passages: title, searched path, the title's content words, all headings, keywords."""
 
-_NAMED = 2
+NAMED_LISTS = 2
 """From this list on stand the words that features are read from."""
 
 
@@ -70,7 +69,7 @@ class AnalysedSections:
         self._chunks: list[_Chunk] = []
         self.passages = np.zeros(len(sections), np.int64)
         grams = Lexicon()
-        gram_index = LexicalBuilder(grams, _GRAM_FIELDS, packed, _gram_lengths(sections))
+        gram_index = LexicalBuilder(grams, GRAM_FIELDS, packed, _gram_lengths(sections))
         for first in range(0, len(sections), CHUNK):
             part = sections[first : first + CHUNK]
             gram_lists = TokenLists(grams)
@@ -78,14 +77,23 @@ class AnalysedSections:
             gram_index.add(gram_lists, first, len(part))
         self.words = self._word_index(len(sections), packed)
         self.grams = gram_index.build(len(sections))
-        self.tokens: Callable[[int], SectionTokens] = lru_cache(maxsize=_KEPT)(self._tokens)
+        self._kept: dict[int, SectionTokens] = {}
+
+    def tokens(self, number: int) -> SectionTokens:
+        """What the features of a section are read from; of the sections that are asked about often it is kept."""
+        found = self._kept.get(number)
+        if found is None:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            found = self._kept[number] = self._tokens(number)
+        return found
 
     def word_sets(self) -> tuple[WordSets, WordSets]:
         """The different words of each section's title and headings, and of its text with those, by lexicon number."""
         titles, texts = array("i"), array("i")
         title_ends, text_ends = array("q"), array("q")
         for number in range(len(self.passages)):
-            title, headings, keywords, *rest = self._numbers(number, _NAMED, self._own(number))
+            title, headings, keywords, *rest = self._numbers(number, NAMED_LISTS, self._own(number))
             named = {*title, *headings, *keywords}
             titles.extend(named)
             texts.extend(named.union(*rest))
@@ -98,7 +106,7 @@ class AnalysedSections:
         return self._lexicon
 
     def _own(self, number: int) -> int:
-        return _LEADING + int(self.passages[number])
+        return LEADING_LISTS + int(self.passages[number])
 
     def _read(self, sections: Sequence[Section], first: int, grams: TokenLists) -> None:
         chunk = _Chunk(self._lexicon, first)
@@ -106,33 +114,17 @@ class AnalysedSections:
             passages = split_passages(section.text)
             self.passages[number] = len(passages)
             chunk.starts.append(len(chunk.lists.ends))
-            for field, tokens in self._word_lists(section, passages):
+            for field, tokens in word_lists(section, passages, self._analyzer, self._by_words):
                 chunk.lists.add(number, field, tokens)
-            for field, text in _gram_texts(section, passages):
+            for field, text in gram_texts(section, passages):
                 grams.add(number, field, bigrams(text))
         self._chunks.append(chunk)
 
-    def _word_lists(self, section: Section, passages: Sequence[Passage]) -> Iterator[tuple[int, list[str]]]:
-        words = self._analyzer.words
-        title = self._analyzer.terms(plain(section.title))
-        headings = [words(heading) for heading in section.heading_path]
-        above = [*headings[:-1], words(section.document_title)]
-        yield _TITLE, [term.text for term in title]
-        yield _PATH, [word for heading in above for word in heading]
-        yield _UNSEARCHED, content_words(title)
-        yield _UNSEARCHED, [word for heading in headings for word in heading]
-        yield _KEYWORDS, [word for keyword in section.keywords for word in words(keyword)]
-        for passage in passages:
-            yield _BODY, words(passage.text)
-        if self._by_words:
-            for question in section.questions:
-                yield _QUESTIONS, words(question)
-
     def _word_index(self, size: int, packed: bool) -> LexicalIndex:
-        lengths = np.zeros(len(_WORD_FIELDS))
+        lengths = np.zeros(len(WORD_FIELDS))
         for chunk in self._chunks:
-            lengths += np.bincount(chunk.lists.searched()[2], minlength=len(_WORD_FIELDS))
-        builder = LexicalBuilder(self._lexicon, _WORD_FIELDS, packed, lengths / max(size, 1))
+            lengths += np.bincount(chunk.lists.searched()[2], minlength=len(WORD_FIELDS))
+        builder = LexicalBuilder(self._lexicon, WORD_FIELDS, packed, lengths / max(size, 1))
         for chunk in self._chunks:
             builder.add(chunk.lists, chunk.first, chunk.size)
         return builder.build(size)
@@ -149,10 +141,10 @@ class AnalysedSections:
 
     def _tokens(self, number: int) -> SectionTokens:
         texts = self._lexicon.texts
-        lists = [tuple(texts(tokens)) for tokens in self._numbers(number, _NAMED)]
+        lists = [tuple(texts(tokens)) for tokens in self._numbers(number, NAMED_LISTS)]
         title, headings, keywords, *rest = lists
         terms = tuple(dict.fromkeys(title))
-        own = self._own(number) - _LEADING
+        own = self._own(number) - LEADING_LISTS
         return SectionTokens(
             frozenset((*title, *headings, *keywords)),
             terms,
@@ -160,6 +152,26 @@ class AnalysedSections:
             tuple(map(frozenset, rest[:own])),
             tuple(map(frozenset, rest[own:])),
         )
+
+
+def word_lists(
+    section: Section, passages: Sequence[Passage], analyzer: Analyzer, by_words: bool
+) -> Iterator[tuple[int, Iterable[str]]]:
+    """The lists of a section's words in their order, each with the field that it is searched in, -1 for none."""
+    words = analyzer.words
+    title = analyzer.terms(plain(section.title))
+    headings = [words(heading) for heading in section.heading_path]
+    above = [*headings[:-1], words(section.document_title)]
+    yield _TITLE, [term.text for term in title]
+    yield _PATH, [word for heading in above for word in heading]
+    yield _UNSEARCHED, content_words(title)
+    yield _UNSEARCHED, [word for heading in headings for word in heading]
+    yield _KEYWORDS, [word for keyword in section.keywords for word in words(keyword)]
+    for passage in passages:
+        yield _BODY, words(passage.text)
+    if by_words:
+        for question in section.questions:
+            yield _QUESTIONS, words(question)
 
 
 def _word_sets(numbers: "array[int]", ends: "array[int]") -> WordSets:
@@ -170,7 +182,8 @@ def content_words(terms: Sequence[Term]) -> list[str]:
     return [term.text for term in terms if not term.generic]
 
 
-def _gram_texts(section: Section, passages: Sequence[Passage]) -> tuple[tuple[int, str], tuple[int, str]]:
+def gram_texts(section: Section, passages: Sequence[Passage]) -> tuple[tuple[int, str], tuple[int, str]]:
+    """The texts whose character pairs are searched, each with its field."""
     heading = " ".join((*section.heading_path, section.title, *section.keywords))
     return (_GRAM_TITLE, heading), (_GRAM_BODY, " ".join(passage.text for passage in passages))
 
@@ -181,6 +194,6 @@ def _gram_lengths(sections: Sequence[Section]) -> NDArray[np.float64] | None:
         return None
     sample = sections[:: len(sections) // _SAMPLED]
     lengths = [
-        [len(bigrams(text)) for _, text in _gram_texts(section, split_passages(section.text))] for section in sample
+        [len(bigrams(text)) for _, text in gram_texts(section, split_passages(section.text))] for section in sample
     ]
     return np.asarray(np.mean(lengths, axis=0), np.float64)

@@ -45,6 +45,7 @@ def gather(query: Query, pool: Pool, concepts: ConceptIndex, allowed: NDArray[np
     meant = pool.sense([term.text for term in query.terms], words.rarity)
     sense, title_sense = own.senses @ meant.sense, own.title_senses @ meant.sense
     chosen = _candidates([coverage, grams, concept[0], sense], dense, allowed)
+    pool.load(chosen.tolist())
     said = _exactly_or_nearly(pool, words, meant, chosen)
     details, passages = _details(query, pool, words, dense, chosen)
     every = np.ones(len(sense), bool)

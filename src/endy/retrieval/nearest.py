@@ -42,7 +42,7 @@ class Projection:
     @classmethod
     def fitted(cls, sample: Matrix) -> "Projection":
         mean = sample.mean(axis=0)
-        values, axes = np.linalg.eigh(np.cov(sample - mean, rowvar=False).reshape(sample.shape[1], -1))
+        values, axes = np.linalg.eigh((sample - mean).T @ (sample - mean) / len(sample))
         kept = np.argsort(-values)[:KEPT_DIMENSIONS]
         spread = np.sqrt(np.maximum(values[kept], 1e-12))
         return cls(mean, axes[:, kept].astype(np.float32), (spread * _SPREAD / 127).astype(np.float32))

@@ -11,6 +11,9 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 _SENTENCE_END = re.compile(r"(?<=[^\d\s][.!?。])\s+(?=\S)|(?<=\d[.!?])\s+(?=[가-힣A-Z'\"“‘(])")
+# What may be more than a paragraph of plain words, if only because it is rare; the parser decides.
+_MARKED = re.compile(r"[`*_\[\]<>&\\|~#!=]|[^\S \n]|\0|^ *[-+:]|^ *\d+[.)]|^ {4}", re.MULTILINE)
+_BLANK_LINES = re.compile(r"\n *(?:\n *)+")
 _parser = MarkdownIt("commonmark").enable("table")
 
 Kind = Literal["sentence", "item", "row"]
@@ -36,11 +39,15 @@ class Passage:
 @lru_cache(maxsize=4096)
 def split_passages(markdown: str) -> tuple[Passage, ...]:
     """The passages of a section's body, in reading order."""
+    if not _MARKED.search(markdown):
+        return tuple(_prose(markdown))
     return tuple(_blocks(SyntaxTreeNode(_parser.parse(markdown))))
 
 
 def plain(markdown: str) -> str:
     """The words of inline Markdown without its signs; links keep their text."""
+    if "\n" not in markdown and not _MARKED.search(markdown):
+        return " ".join(markdown.split())
     return _inline_text(_parser.parseInline(markdown)[0])
 
 
@@ -57,6 +64,13 @@ def _inline_text(token: Token) -> str:
 def sentences(text: str) -> list[str]:
     """Split at sentence ends; decimals, dates and abbreviations inside stay whole."""
     return [part for part in (piece.strip() for piece in _SENTENCE_END.split(text)) if part]
+
+
+def _prose(text: str) -> Iterator[Passage]:
+    """What the parser would make of paragraphs without any signs, twenty times faster."""
+    for block, paragraph in enumerate(_BLANK_LINES.split(text.strip())):
+        for sentence in sentences(" ".join(paragraph.split())):
+            yield Passage("sentence", sentence, sentence, block)
 
 
 def _blocks(root: SyntaxTreeNode) -> Iterator[Passage]:

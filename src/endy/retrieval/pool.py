@@ -7,6 +7,7 @@ pooled sections themselves with their analysed words, their vectors and senses a
 random sample of the whole knowledge, by which a figure is known to be high or low.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -86,6 +87,10 @@ class Pool(Protocol):
 
     @property
     def is_faq(self) -> Scores: ...
+
+    def load(self, numbers: Sequence[int]) -> None:
+        """Get what `section` and `tokens` will be asked for all at once, where it has to be got."""
+        ...
 
     def section(self, number: int) -> Section: ...
 

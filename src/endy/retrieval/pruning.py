@@ -4,7 +4,7 @@ Every channel of evidence that can bring a section to the top has a cheap stand-
 question's rarest tokens, and the nearest shortened vectors. They need not rank well, only miss nothing that would rank.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +56,13 @@ class Pruner:
 
     def promising(self, query: Query, allowed: NDArray[np.bool_]) -> Numbers:
         """Numbers of allowed sections, ascending; all of them where they are few."""
-        few = np.flatnonzero(allowed)
-        if len(few) <= FEW:
-            return few.astype(np.int32)
-        filtered = None if len(few) == len(allowed) else allowed
-        found = [self._by_postings(self._words, worth, filtered) for worth in self._said(query)]
+        count = int(np.count_nonzero(allowed))
+        if count <= FEW:
+            return np.flatnonzero(allowed).astype(np.int32)
+        filtered = None if count == len(allowed) else allowed
+        found = [
+            self._by_postings(self._words, worth, filtered) for worth in said(query, self._concepts, self._words.rarity)
+        ]
         grams = dict.fromkeys(bigrams(query.text), 1.0)
         found.append(self._by_postings(self._grams, grams, filtered))
         if self._projection is not None and query.vector is not None:
@@ -68,23 +70,7 @@ class Pruner:
             found += [index.nearest(projected, BY_VECTORS, filtered) for index in self._nearest]
         numbers = np.unique(np.concatenate(found)).astype(np.int32)
         # Nothing speaks for any section: the first ones stand for all, as where all are looked at.
-        return numbers if len(numbers) else few[:BY_WORDS].astype(np.int32)
-
-    def _said(self, query: Query) -> Iterator[Worth]:
-        """Tokens to look for: the question's own, with those of its concepts, and those of recalled concepts."""
-        own = {term.text: term.weight for term in query.terms}
-        yield own
-        others: Worth = {}
-        for expansion in query.expansions:
-            for other in expansion.alternatives:
-                _add(others, other.tokens, other.weight / len(expansion.covered))
-        if others:
-            yield others | own
-        recalled: Worth = {}
-        for tokens, worth in self._concepts.ways(query.recalled):
-            _add(recalled, tokens, worth / (sum(map(self._words.rarity, tokens)) or 1.0))
-        if recalled:
-            yield recalled
+        return numbers if len(numbers) else np.flatnonzero(allowed)[:BY_WORDS].astype(np.int32)
 
     def _by_postings(self, index: LexicalIndex, worth: Worth, allowed: NDArray[np.bool_] | None) -> Numbers:
         """The sections with the highest sums of impacts times worth."""
@@ -105,6 +91,23 @@ class Pruner:
             places, more = index.among(token, found)
             sums[places] += more * np.float32(worth[token])
         return found[_highest(np.arange(len(found), dtype=np.int32), sums, BY_WORDS)]
+
+
+def said(query: Query, concepts: ConceptIndex, rarity: Callable[[str], float]) -> Iterator[Worth]:
+    """Tokens to look for: the question's own, with those of its concepts, and those of recalled concepts."""
+    own = {term.text: term.weight for term in query.terms}
+    yield own
+    others: Worth = {}
+    for expansion in query.expansions:
+        for other in expansion.alternatives:
+            _add(others, other.tokens, other.weight / len(expansion.covered))
+    if others:
+        yield others | own
+    recalled: Worth = {}
+    for tokens, worth in concepts.ways(query.recalled):
+        _add(recalled, tokens, worth / (sum(map(rarity, tokens)) or 1.0))
+    if recalled:
+        yield recalled
 
 
 def _add(worth: Worth, tokens: Sequence[str], value: float) -> None:

@@ -1,10 +1,10 @@
 """Search: read a question, gather evidence, fuse it, and say why the order came out as it did."""
 
-import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,6 @@ MOST_VIEWS = 8
 
 MOST_REPAIRED = 100_000
 """Words that typos are put right towards; in a large knowledge the rarest words are typos themselves."""
-
-_HANGUL_WORDS = re.compile(r"[가-힣]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +59,23 @@ class SearchResult:
         }
 
 
+class Index(Protocol):
+    """The sections that one audience may see, wherever they lie."""
+
+    @property
+    def known(self) -> Container[str]:
+        """The words that any section holds."""
+        ...
+
+    def names(self, most: int) -> Iterable[str]:
+        """Words that typos may be put right towards, about so many, the commonest."""
+        ...
+
+    def within(self, query: Query, category: str | None) -> Evidence | None:
+        """Features of the most promising sections of a category, or of all; None where there are no sections."""
+        ...
+
+
 class View:
     """The sections that one audience may see, searched as if there were no others.
 
@@ -68,26 +83,17 @@ class View:
     gets, not even a confidence, depends on what they may not see.
     """
 
-    def __init__(
-        self,
-        sections: Sequence[Section],
-        vectors: Mapping[str, NDArray[np.float16]],
-        language: "Language",
-        embedder: Embedder | None,
-        *,
-        exact: int = EXACT,
-    ) -> None:
-        self.index = SearchIndex(sections, language.analyzer, language.concepts, language.senses, vectors, exact)
+    def __init__(self, index: Index, language: "Language", embedder: Embedder | None) -> None:
+        self.index = index
         self._fusion = language.fusion
-        speller = Speller(_repairable_words(self.index, language.whole_words), language.analyzer)
-        known = self.index.words.__contains__
         self.reader = QuestionReader(
-            language.analyzer, language.vocabulary, speller, known, embedder, language.concepts
+            language.analyzer,
+            language.vocabulary,
+            Speller({*index.names(MOST_REPAIRED), *language.whole_words}, language.analyzer),
+            index.known.__contains__,
+            embedder,
+            language.concepts,
         )
-        self.everything = np.ones(len(self.index.sections), bool)
-        categories = [section.category for section in self.index.sections]
-        self._names = {name: number for number, name in enumerate(dict.fromkeys(categories))}
-        self._categories = np.array([self._names[name] for name in categories], np.int32)
 
     def search(self, question: str, category: str | None = None, limit: int = 10) -> SearchResult:
         """The most relevant sections, best first."""
@@ -95,13 +101,14 @@ class View:
         return self.search_read(self.reader.read(repaired), repaired, category, limit)
 
     def search_read(self, query: Query, repaired: str, category: str | None = None, limit: int = 10) -> SearchResult:
-        return self.rank(query, repaired, self._of_category(category), self._fusion, limit)
+        asks = query.terms or query.vector is not None
+        return self.rank(query, repaired, self.index.within(query, category) if asks else None, self._fusion, limit)
 
-    def rank(self, query: Query, repaired: str, allowed: NDArray[np.bool_], fusion: Fusion, limit: int) -> SearchResult:
-        """The allowed sections (shape: sections,) in the order that the fusion gives."""
-        if not allowed.any() or not (query.terms or query.vector is not None):
+    @staticmethod
+    def rank(query: Query, repaired: str, evidence: Evidence | None, fusion: Fusion, limit: int) -> SearchResult:
+        """What there is evidence about, in the order that the fusion gives."""
+        if evidence is None:
             return SearchResult(query, repaired, (), None, np.zeros(len(FEATURES), np.float32))
-        evidence = self.index.evidence(query, allowed)
         scores = fusion.scores(evidence)
         order = np.argsort(-scores, kind="stable")[:limit]
         hits = tuple(
@@ -115,18 +122,75 @@ class View:
         )
         return SearchResult(query, repaired, hits, evidence, fusion.channel_weights(evidence), int(order[0]))
 
-    def _of_category(self, category: str | None) -> NDArray[np.bool_]:
-        if category is None:
-            return self.everything
-        return np.asarray(self._categories == self._names.get(category, -1))
+
+class Searcher(Protocol):
+    """Answers searches from any thread; a new version of the knowledge is a new Searcher."""
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def size(self) -> int:
+        """Sections in all."""
+        ...
+
+    def view(self, audiences: frozenset[str]) -> View:
+        """What this audience may search."""
+        ...
+
+    def search(
+        self, question: str, audiences: frozenset[str] = frozenset(), category: str | None = None, limit: int = 10
+    ) -> SearchResult:
+        """The most relevant sections that this audience may see, best first."""
+        ...
+
+    def audiences(self) -> list[frozenset[str]]:
+        """Whose views there are, the last used ones last."""
+        ...
 
 
-class Searcher:
-    """An immutable snapshot that answers searches from any thread; a new version is a new Searcher.
+class Views:
+    """Makes a view when it is first asked for, and keeps MOST_VIEWS of them.
 
-    `vectors` holds float16 matrices (pieces, dimensions) by content hash. Views are made when first asked for and
-    MOST_VIEWS of them kept; `warm` names audiences whose views are made at once.
+    `named` are the audiences that any section is for; departments without sections of their own see what everybody
+    sees. `warm` names audiences whose views are made at once.
     """
+
+    def __init__(
+        self, named: frozenset[str], make: Callable[[frozenset[str]], View], warm: Iterable[frozenset[str]] = ()
+    ) -> None:
+        self._named = named
+        self._make = make
+        self._views: OrderedDict[frozenset[str], View] = OrderedDict()
+        self._making = Lock()
+        for audiences in (*warm, frozenset[str]()):
+            self.view(audiences)
+
+    def search(
+        self, question: str, audiences: frozenset[str] = frozenset(), category: str | None = None, limit: int = 10
+    ) -> SearchResult:
+        return self.view(audiences).search(question, category, limit)
+
+    def view(self, audiences: frozenset[str]) -> View:
+        """The first call for an audience takes as long as making its view."""
+        wanted = audiences & self._named
+        with self._making:
+            view = self._views.get(wanted)
+            if view is None:
+                view = self._views[wanted] = self._make(wanted)
+                while len(self._views) > MOST_VIEWS:
+                    self._views.popitem(last=False)
+            self._views.move_to_end(wanted)
+            return view
+
+    def audiences(self) -> list[frozenset[str]]:
+        with self._making:
+            return list(self._views)
+
+
+class SectionSearcher(Views):
+    """A `Searcher` over sections in memory, an index per view; `vectors` holds float16 matrices (pieces, dimensions)
+    by content hash."""
 
     def __init__(
         self,
@@ -140,40 +204,30 @@ class Searcher:
         self.sections = list(sections)
         self.numbers = {section.id: number for number, section in enumerate(self.sections)}
         self.version = version
-        self._vectors = vectors
-        self._language = language
-        self._embedder = embedder
-        self._named = frozenset().union(*(section.audience for section in self.sections))
-        self._views: OrderedDict[frozenset[str], View] = OrderedDict()
-        self._building = Lock()
-        for audiences in (*warm, frozenset[str]()):
-            self.view(audiences)
 
-    def search(
-        self, question: str, audiences: frozenset[str] = frozenset(), category: str | None = None, limit: int = 10
-    ) -> SearchResult:
-        """The most relevant sections that this audience may see, best first."""
-        return self.view(audiences).search(question, category, limit)
+        def make(audiences: frozenset[str]) -> View:
+            seen = [section for section in self.sections if section.visible_to(audiences)]
+            return view_of(seen, vectors, language, embedder)
 
-    def view(self, audiences: frozenset[str]) -> View:
-        """What this audience may search; the first call for an audience takes as long as building an index."""
-        # Departments without sections of their own see what everybody sees.
-        wanted = audiences & self._named
-        with self._building:
-            view = self._views.get(wanted)
-            if view is None:
-                seen = [section for section in self.sections if section.visible_to(wanted)]
-                view = View(seen, self._vectors, self._language, self._embedder)
-                self._views[wanted] = view
-                while len(self._views) > MOST_VIEWS:
-                    self._views.popitem(last=False)
-            self._views.move_to_end(wanted)
-            return view
+        named = frozenset[str]().union(*(section.audience for section in self.sections))
+        super().__init__(named, make, warm)
 
-    def audiences(self) -> list[frozenset[str]]:
-        """Whose views there are, the last used ones last."""
-        with self._building:
-            return list(self._views)
+    @property
+    def size(self) -> int:
+        return len(self.sections)
+
+
+def view_of(
+    sections: Sequence[Section],
+    vectors: Mapping[str, NDArray[np.float16]],
+    language: "Language",
+    embedder: Embedder | None,
+    *,
+    exact: int = EXACT,
+) -> View:
+    """A view of sections in memory."""
+    index = SearchIndex(sections, language.analyzer, language.concepts, language.senses, vectors, exact)
+    return View(index, language, embedder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +250,3 @@ class Language:
         forms = analysed_forms(concepts, analyzer)
         recall = ConceptIndex(forms, concept_vectors(concepts, embedder))
         return cls(analyzer, Vocabulary(concepts, forms), recall, WordVectors.shipped(), whole, fusion)
-
-
-def _repairable_words(index: SearchIndex, whole_words: frozenset[str]) -> set[str]:
-    words = {token for token in index.words.commonest(MOST_REPAIRED) if not token.endswith("다")} | whole_words
-    for section in index.sections:
-        if len(words) >= MOST_REPAIRED:
-            break
-        for text in (*section.heading_path, section.title, *section.keywords):
-            words.update(_HANGUL_WORDS.findall(text))
-    return words

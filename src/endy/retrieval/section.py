@@ -1,10 +1,13 @@
 """The unit that is searched: one leaf section of a document, or one FAQ."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 EVERYONE = "everyone"
+
+_HANGUL_WORDS = re.compile(r"[가-힣]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,9 @@ class Section:
 
     def visible_to(self, audiences: frozenset[str]) -> bool:
         return EVERYONE in self.audience or bool(self.audience & audiences)
+
+
+def named_words(section: Section) -> set[str]:
+    """The Hangul words of a section's headings and keywords, as they are written."""
+    texts = (*section.heading_path, section.title, *section.keywords)
+    return {word for text in texts for word in _HANGUL_WORDS.findall(text)}

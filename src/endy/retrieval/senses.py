@@ -36,6 +36,7 @@ class WordVectors:
     def __init__(self, forms: Sequence[str], ranks: NDArray[np.int32], codes: NDArray[np.int8]) -> None:
         self._rows = {form: row for row, form in enumerate(forms)}
         self._codes = codes
+        self._every: Matrix | None = None
         # A word's share of all text, by Zipf's law from its rank.
         share = 1 / (ranks.astype(np.float32) + _FIRST_RANKS)
         self._weights = _SMOOTH / (_SMOOTH + share)
@@ -46,9 +47,22 @@ class WordVectors:
         with np.load(SENSES_FILE, allow_pickle=False) as data:
             return cls(data["forms"].tobytes().decode().split("\n"), data["ranks"], data["codes"])
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     @property
     def dimensions(self) -> int:
         return int(self._codes.shape[1])
+
+    def forms(self) -> Sequence[str]:
+        """All words that have a vector, in the order of their rows."""
+        return list(self._rows)
+
+    def every(self) -> Matrix:
+        """The vectors of all words, shape (words, dimensions); unpacked once, four times what the codes take."""
+        if self._every is None:
+            self._every = unit(self._codes.astype(np.float32))
+        return self._every
 
     def rows(self, words: Sequence[str]) -> Rows:
         """The number of each word, shape (words,); -1 for a word without a vector."""
@@ -58,7 +72,7 @@ class WordVectors:
         """Shape (rows, dimensions); zero for row -1."""
         codes = self._codes[rows].astype(np.float32)
         codes[rows < 0] = 0.0
-        return _unit(codes)
+        return unit(codes)
 
     def weights(self, rows: Rows) -> Matrix:
         """How much of a text's sense a word carries for being uncommon in the language, shape (rows,), 0-1."""
@@ -105,8 +119,7 @@ class SenseIndex:
     def query(self, terms: Sequence[str], rarity: Matrix) -> SenseQuery:
         """`rarity` is each term's worth, shape (terms,)."""
         vectors = self._words.vectors(self._words.rows(terms))
-        near = np.clip((vectors @ self._vectors.T - UNRELATED) / (SAME - UNRELATED), 0.0, 1.0)
-        return SenseQuery(near, _unit((np.sqrt(rarity) @ vectors)[None])[0])
+        return SenseQuery(nearness(vectors @ self._vectors.T), unit((np.sqrt(rarity) @ vectors)[None])[0])
 
     def related(self, query: SenseQuery, section: int) -> Matrix:
         """How nearly the section says each term in any words, shape (terms,), 0-1."""
@@ -123,7 +136,7 @@ class SenseIndex:
             for row, number in enumerate(numbers):
                 held = texts[number]
                 sums[row] = self._worth[held] @ self._vectors[held]
-            senses[start : start + len(numbers)] = _unit(sums)
+            senses[start : start + len(numbers)] = unit(sums)
         return senses
 
 
@@ -160,7 +173,12 @@ class WordSets:
         return WordSets(np.concatenate(parts) if parts else np.empty(0, kept_as), np.cumsum(counts))
 
 
-def _unit(vectors: Matrix) -> Matrix:
+def nearness(cosines: Matrix) -> Matrix:
+    """How far words with these cosines say the same, 0-1."""
+    return np.asarray(np.clip((cosines - UNRELATED) / (SAME - UNRELATED), 0.0, 1.0), np.float32)
+
+
+def unit(vectors: Matrix) -> Matrix:
     """Rows of length 1; a row of zeros stays."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, _FLAT), np.float32)

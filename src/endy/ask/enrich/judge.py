@@ -83,7 +83,7 @@ def _unheard_of(result: SearchResult, view: View) -> bool:
     """Whether it names something that neither the knowledge nor the vocabulary has a word for."""
     explained = {row for expansion in result.query.expansions for row in expansion.covered}
     return any(
-        term.weight >= NOUN and len(term.text) > 1 and term.text not in view.index.words and row not in explained
+        term.weight >= NOUN and len(term.text) > 1 and term.text not in view.index.known and row not in explained
         for row, term in enumerate(result.query.terms)
     )
 

@@ -20,13 +20,13 @@ async def suggest(
     limit: Annotated[int, Query(ge=1, le=20)] = 8,
 ) -> dict[str, Any]:
     """적는 동안 이어질 만한 질문을 보여 줍니다."""
-    return {"questions": services.catalog.suggest(q, limit, asker.audiences) if q.strip() else []}
+    return {"questions": await services.catalog.suggest(q, limit, asker.audiences) if q.strip() else []}
 
 
 @router.get("/categories")
 async def categories(services: Services, asker: AnyAsker) -> dict[str, Any]:
     """볼 수 있는 분류와 내용 수입니다."""
-    return {"categories": services.catalog.categories(asker.audiences)}
+    return {"categories": await services.catalog.categories(asker.audiences)}
 
 
 @router.get("/category/{category}/questions")
@@ -34,7 +34,8 @@ async def starter_questions(
     category: str, services: Services, asker: AnyAsker, limit: Annotated[int, Query(ge=1, le=50)] = 5
 ) -> dict[str, Any]:
     """분류마다 먼저 물어볼 만한 질문입니다."""
-    return {"category": category, "questions": services.catalog.starter_questions(category, limit, asker.audiences)}
+    found = await services.catalog.starter_questions(category, limit, asker.audiences)
+    return {"category": category, "questions": found}
 
 
 @router.get("/faqs")
@@ -55,7 +56,7 @@ async def faqs(
                 "link": section.link,
                 "updated_at": section.updated_at,
             }
-            for section in services.catalog.faqs(category, asker.audiences)
+            for section in await services.catalog.faqs(category, asker.audiences)
         ]
     }
 
@@ -65,7 +66,7 @@ async def section(
     services: Services, asker: AnyAsker, section_id: Annotated[str, Query(alias="id", min_length=1, max_length=1000)]
 ) -> dict[str, Any]:
     """출처로 나온 섹션의 전체 내용입니다."""
-    found = services.catalog.section(section_id, asker.audiences)
+    found = await services.catalog.section(section_id, asker.audiences)
     return {
         "id": found.id,
         "title": plain(found.title),
