@@ -11,11 +11,14 @@ export PYTHONPATH := src
 help: ## 이 목록을 보여 줍니다
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-install: $(VENV)/.runtime ## 실행에 필요한 패키지를 설치합니다
+install: $(VENV)/.runtime ## 실행에 필요한 패키지와 endy 명령을 설치합니다
 
 $(VENV)/.python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 이상이 필요해요")'
 	$(PYTHON) -m venv $(VENV)
+	echo '$(CURDIR)/src' > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/endy.pth"
+	printf '#!/bin/sh\nexec "%s/python" -m endy "$$@"\n' "$$(cd $(BIN) && pwd)" > $(BIN)/endy
+	chmod +x $(BIN)/endy
 	touch $@
 
 $(VENV)/.runtime: requirements.txt $(VENV)/.python

@@ -181,19 +181,19 @@ def measured(korquad: Path, size: int, count: int) -> dict[str, Any]:
     own = build_language(settings)
     language = replace(own, analyzer=HalvesAnalyzer(own.whole_words))
     real = load_corpus(korquad / "corpus.jsonl")
-    vectors = asyncio.run(_real_vectors(settings, embedder, real, korquad / "corpus.jsonl"))
-    _note("합치는 중", size)
+    vectors = asyncio.run(real_vectors(settings, embedder, real, korquad / "corpus.jsonl"))
+    note("합치는 중", size)
     made, made_vectors = recombined(Halves.of(real, vectors), size - len(real))
     sections, vectors = [*real, *made], vectors | made_vectors
     questions = load_questions(korquad / "questions.jsonl")
     questions = questions[:: max(1, len(questions) // count)]
-    figures: dict[str, Any] = {"sections": len(sections), "메모리 (섹션과 벡터) GiB": _resident("VmRSS")}
-    _note("색인을 만드는 중", size)
+    figures: dict[str, Any] = {"sections": len(sections), "메모리 (섹션과 벡터) GiB": resident("VmRSS")}
+    note("색인을 만드는 중", size)
     started = time.perf_counter()
     view = view_of(sections, vectors, language, embedder)
     figures["만들기 s (분석은 기억)"] = round(time.perf_counter() - started)
-    figures["메모리 GiB"], figures["만들 때 최대 GiB"] = _resident("VmRSS"), _resident("VmHWM")
-    _note("묻는 중", size)
+    figures["메모리 GiB"], figures["만들 때 최대 GiB"] = resident("VmRSS"), resident("VmHWM")
+    note("묻는 중", size)
     # The first questions would pay for what every later one finds in memory.
     _ask(view, questions[:20])
     figures |= _asked(view, questions)
@@ -205,11 +205,13 @@ def measured(korquad: Path, size: int, count: int) -> dict[str, Any]:
     return figures
 
 
-def _note(doing: str, size: int) -> None:
+def note(doing: str, size: int) -> None:
+    """For who waits: what is being done now."""
     print(f"{time.strftime('%H:%M:%S')} {size:,}: {doing}", file=sys.stderr, flush=True)
 
 
-async def _real_vectors(settings: Settings, embedder: Embedder, sections: Sequence[Section], source: Path) -> Vectors:
+async def real_vectors(settings: Settings, embedder: Embedder, sections: Sequence[Section], source: Path) -> Vectors:
+    """By the embedder, kept between runs."""
     store = f"sqlite:///{store_for(str(source))}"
     engine = create_engine(settings.model_copy(update={"database_url": store}))
     await migrations.upgrade(engine)
@@ -218,7 +220,8 @@ async def _real_vectors(settings: Settings, embedder: Embedder, sections: Sequen
     return found
 
 
-def _resident(field: str) -> float:
+def resident(field: str) -> float:
+    """GiB of this process, by the name that the kernel gives the figure."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return round(next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024**2, 2)
 

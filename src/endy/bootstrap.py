@@ -171,6 +171,18 @@ class Services:
         self.metrics.knowledge_sections.set(searcher.size)
         self.metrics.knowledge_version.set(searcher.version)
 
+    async def read_gauges(self) -> None:
+        """Set what is known by asking the database. Raises ServiceUnavailable while that is away."""
+        self.metrics.active_users.set(await self.accounts.active_users())
+        self.metrics.knowledge_problems.set(await knowledge.unreadable_documents(self.engine))
+        budget = self.settings.llm_daily_budget_krw
+        if self.metrics.llm_budget_used is not None and budget:
+            self.metrics.llm_budget_used.set(await self.model.spent_today() / budget)
+        for job in await self.jobs.states():
+            self.metrics.job_running.labels(job.name).set(job.state == "running")
+            if job.succeeded_at is not None:
+                self.metrics.job_succeeded.labels(job.name).set(job.succeeded_at.timestamp())
+
     async def on_knowledge(self, _version: int) -> None:
         await self.refresh()
 
@@ -279,6 +291,7 @@ async def running_services(
         await services.refresh()
         if background:
             watcher = KnowledgeWatcher(job, services.on_knowledge, services.searcher().version, services.on_failure)
+            watcher.on_look = metrics.knowledge_synced.set_to_current_time
             watcher.start()
             stack.push_async_callback(watcher.stop)
             for repeated in _repeated(services):
@@ -345,6 +358,8 @@ def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics, stack: 
     metrics.watch_disk(_data_folder(settings))
     redis = _build_redis(settings, metrics)
     model = language_model(settings, metrics, RedisLedger(redis) if redis else None)
+    if settings.openai_api_key is not None:
+        metrics.watch_model(lambda: model.available, bool(settings.llm_daily_budget_krw))
     return Services(
         settings=settings,
         engine=engine,
@@ -355,8 +370,8 @@ def _assemble(settings: Settings, engine: AsyncEngine, metrics: Metrics, stack: 
             OffTopic(build_embedder(settings)),
             metrics,
             build_writer(settings, model, metrics),
-            settings.answer_cache_seconds,
             Answers(settings.answer_cache_seconds, redis),
+            settings.slow_question_seconds,
         ),
         catalog=catalog,
         searcher=searcher,

@@ -80,6 +80,13 @@ class Settings(BaseSettings):
 
     enable_metrics: bool = Field(True, description="/metrics 제공")
     metrics_token: SecretStr | None = Field(None, description="설정하면 /metrics에 Bearer 토큰을 요구")
+    slow_question_seconds: float = Field(
+        3, gt=0, description="이보다 오래 걸린 질문은 단계마다 걸린 시간과 함께 로그에 남김(초)"
+    )
+    tracing_endpoint: str | None = Field(
+        None, description="OpenTelemetry 추적을 보낼 OTLP/HTTP 주소 (예: http://collector.example:4318/v1/traces)"
+    )
+    tracing_share: float = Field(1.0, ge=0, le=1, description="추적을 보낼 요청의 비율 (0~1)")
     enable_health_check: bool = Field(True, description="/health 제공")
 
     database_url: str = Field("sqlite:///data/endy.db", description="데이터베이스 주소")

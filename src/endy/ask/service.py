@@ -2,13 +2,16 @@
 
 import asyncio
 import hashlib
+import math
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -27,6 +30,7 @@ from endy.ask.writer import Task, Writer, Written
 from endy.errors import ServiceUnavailable
 from endy.llm.models import Usage
 from endy.observability.metrics import Metrics
+from endy.observability.steps import begin, step, took
 from endy.privacy.masking import mask
 from endy.retrieval.analysis import normalise
 from endy.retrieval.search import Searcher, SearchResult
@@ -44,6 +48,7 @@ above, and three quarters of the off-topic ones below, where a call would be was
 _WAITING = 1000
 _PIECE = 24
 _ENDS = " ?!.~"
+_CACHE_SECONDS = 86_400.0
 _log = structlog.get_logger(__name__)
 
 
@@ -58,6 +63,8 @@ class _Asking:
     opens_conversation: bool
     key: CacheKey
     started: float
+    steps: dict[str, float]
+    """Seconds by step, filled while it is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +97,19 @@ class AskService:
         offtopic: OffTopic,
         metrics: Metrics,
         writer: Writer | None = None,
-        cache_seconds: float = 86_400,
         answers: Answers | None = None,
+        slow_seconds: float = math.inf,
     ) -> None:
         self._log = log
         self._searcher = searcher
         self._confidence = confidence
         self._offtopic = offtopic
         self._metrics = metrics
+        self._slow_seconds = slow_seconds
         self._writer = writer
         self._model_key = writer.key if writer else "extractive"
-        self._answers = answers or Answers(cache_seconds)
-        self._similar: SimilarAnswers[Answer] = SimilarAnswers(cache_seconds)
+        self._answers = answers or Answers(_CACHE_SECONDS)
+        self._similar: SimilarAnswers[Answer] = SimilarAnswers(self._answers.seconds)
         self._flights: Flights[Answer | str | _Result] = Flights()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ask")
         self._waiting = 0
@@ -148,7 +156,7 @@ class AskService:
         await self._log.close()
 
     async def _begin(self, request: AskRequest) -> _Asking:
-        started = time.perf_counter()
+        started, steps = time.perf_counter(), begin()
         masked = replace(request, question=mask(request.question))
         conversation_id, turns, opens = await self._conversation(request)
         key = CacheKey(
@@ -159,7 +167,7 @@ class AskService:
             self._searcher().version,
             self._model_key,
         )
-        return _Asking(uuid.uuid4().hex, masked, conversation_id, turns, opens, key, started)
+        return _Asking(uuid.uuid4().hex, masked, conversation_id, turns, opens, key, started, steps)
 
     async def _conversation(self, request: AskRequest) -> tuple[str, tuple[str, ...], bool]:
         """Its id, its last questions, and whether it is new."""
@@ -202,12 +210,14 @@ class AskService:
         self, writer: Writer, asking: _Asking, examination: Examination, scope: CacheKey
     ) -> AsyncGenerator[str | _Result]:
         written = Written("unavailable")
+        since = time.perf_counter()
         async with aclosing(writer.write(_task(asking, examination))) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Written):
                     written = piece
                 else:
                     yield piece
+        took("write", time.perf_counter() - since)
         self._metrics.written.labels(written.outcome).inc()
         korean = wording.is_korean(asking.request.question)
         answer = compose.finished(examination.answer, examination.result, written, korean)
@@ -220,9 +230,18 @@ class AskService:
     async def _finish(self, asking: _Asking, result: _Result) -> Answer:
         seconds = round(time.perf_counter() - asking.started, 4)
         answer = replace(self._named(asking, result.answer), response_time=seconds)
-        await self._remember(asking, answer, result)
+        with step("store"):
+            await self._remember(asking, answer, result)
+        self._note_if_slow(asking, answer)
         self._metrics.answers.labels(answer.status, answer.mode).inc()
         return answer
+
+    def _note_if_slow(self, asking: _Asking, answer: Answer) -> None:
+        seconds = time.perf_counter() - asking.started
+        if seconds >= self._slow_seconds:
+            steps = {name: round(taken, 3) for name, taken in asking.steps.items()}
+            told = {"status": answer.status, "mode": answer.mode, "confidence": answer.confidence_score}
+            _log.warning("slow_question", question_id=asking.id, seconds=round(seconds, 3), steps=steps, **told)
 
     def _named(self, asking: _Asking, answer: Answer) -> Answer:
         return replace(answer, question_id=asking.id, conversation_id=asking.conversation_id)
@@ -233,12 +252,16 @@ class AskService:
             raise ServiceUnavailable("지금 질문이 몰려 있어요. 잠시 뒤에 다시 물어봐 주세요.", {"retry_after": 5})
         self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._examine, request, turns or request.turns)
+            loop, context = asyncio.get_running_loop(), copy_context()
+            work = partial(self._examine, request, turns or request.turns, time.perf_counter())
+            return await loop.run_in_executor(self._pool, context.run, work)
         finally:
             self._waiting -= 1
 
-    def _examine(self, request: AskRequest, turns: tuple[str, ...]) -> Examination:
+    def _examine(self, request: AskRequest, turns: tuple[str, ...], since: float) -> Examination:
+        waited = time.perf_counter() - since
+        took("wait", waited)
+        self._metrics.search_queue_seconds.observe(waited)
         with self._metrics.retrieval_seconds.time():
             result, probability = search_with_turns(
                 self._searcher().view(request.asker.audiences),
@@ -248,8 +271,10 @@ class AskService:
                 turns,
                 request.category,
             )
-        verdict = self._confidence.verdict(result, probability)
-        return Examination(result, probability, compose.compose(request.question, result, probability, verdict))
+        with step("quote"):
+            verdict = self._confidence.verdict(result, probability)
+            answer = compose.compose(request.question, result, probability, verdict)
+        return Examination(result, probability, answer)
 
     def _judge(self, result: SearchResult) -> float:
         return self._confidence.probability(result) * (1 - self._chance_offtopic(result))

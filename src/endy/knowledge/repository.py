@@ -110,6 +110,13 @@ async def knowledge_version(engine: AsyncEngine) -> int:
         return await current_version(connection)
 
 
+async def unreadable_documents(engine: AsyncEngine) -> int:
+    """How many documents could not be read as they are now."""
+    async with reading(engine) as connection:
+        query = select(func.count()).select_from(documents).where(documents.c.status == "error")
+        return int((await connection.execute(query)).scalar_one())
+
+
 async def list_documents(engine: AsyncEngine) -> dict[str, StoredDocument]:
     async with reading(engine) as connection:
         return await stored_documents(connection)

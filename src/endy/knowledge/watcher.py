@@ -26,7 +26,8 @@ class KnowledgeWatcher:
     """Syncs when files change and tells `on_change` about every new version, whoever wrote it.
 
     The file system's own notices make it quick; a look every two seconds makes it sure (network
-    folders send none). A fault is logged, counted in `failures`, and tried again later.
+    folders send none). A fault is logged, counted in `failures`, and tried again later. `on_look` is called after every
+    look that went well.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class KnowledgeWatcher:
         on_failure: Callable[[Exception], object] | None = None,
     ) -> None:
         self.failures = 0
+        self.on_look: Callable[[], object] = lambda: None
         self._sync = sync
         self._on_change = on_change
         self._on_failure = on_failure
@@ -104,6 +106,7 @@ class KnowledgeWatcher:
         if version != self._told:
             await self._on_change(version)
             self._told = version
+        self.on_look()
 
     async def _listen(self, noticed: asyncio.Event) -> None:
         settings = self._sync.settings

@@ -4,6 +4,7 @@ from openai import APIStatusError, AsyncOpenAI, AsyncStream
 
 from endy.llm.faults import refused_parameter
 from endy.llm.models import LlmRequest
+from endy.observability.tracing import outgoing
 
 _OPTIONAL = ("max_tokens", "temperature", "stream_options")
 
@@ -37,5 +38,10 @@ class Dialect:
             **{name: value for name, value in optional.items() if name not in self._refused},
         }
         return await sdk.post(
-            "/chat/completions", body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
+            "/chat/completions",
+            body=body,
+            cast_to=object,
+            options={"headers": outgoing()},
+            stream=True,
+            stream_cls=AsyncStream[object],
         )

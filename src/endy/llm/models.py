@@ -147,6 +147,10 @@ class LanguageModel(Protocol):
         """The answer in pieces; nothing is sent before the first piece is asked for."""
         ...
 
+    async def spent_today(self) -> float:
+        """Won, with what is reserved for calls under way."""
+        ...
+
     async def aclose(self) -> None:
         """Close the connections."""
         ...

@@ -16,6 +16,9 @@ class NullModel:
     def stream(self, request: LlmRequest) -> Writing:
         return Writing(_nothing)
 
+    async def spent_today(self) -> float:
+        return 0.0
+
     async def aclose(self) -> None:
         """There is nothing to close."""
 

@@ -4,12 +4,12 @@ import logging
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from logging.handlers import RotatingFileHandler
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from endy.observability.discreet import Discreet
 from endy.privacy.masking import mask
 from endy.settings import Settings
 
@@ -27,6 +27,11 @@ def configure_logging(settings: Settings) -> None:
     # Warnings of libraries quote what they warn of, and would go past the loggers.
     logging.captureWarnings(True)
     _tame_libraries()
+
+
+def set_level(level: str) -> None:
+    """Log from this level on, from now."""
+    logging.getLogger().setLevel(level.upper())
 
 
 def configure_quiet_logging() -> None:
@@ -89,37 +94,24 @@ def _masked(value: Any) -> Any:
     return value if isinstance(value, (float, type(None), logging.LogRecord)) else mask(str(value))
 
 
-class _Discreet(logging.Handler):
-    """Says once that it fails; the standard report repeats the raw record, with whatever that holds."""
-
-    failing = False
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the standard library's name
-        if not self.failing:
-            self.failing = True
-            error = sys.exc_info()[1]
-            reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-            with suppress(OSError, ValueError):
-                sys.stderr.write(f"로그를 남기지 못했어요. 디스크와 권한을 확인해 주세요. ({reason})\n")
-
-
-class _Console(_Discreet, logging.StreamHandler[TextIO]):
-    pass
-
-
-class _File(_Discreet, RotatingFileHandler):
+class _Console(Discreet, logging.StreamHandler[TextIO]):
     pass
 
 
 def _file_handler(settings: Settings, renderer: Processor) -> list[tuple[logging.Handler, Processor]]:
+    # A command that writes no log should not wait for what rotates one.
+    from endy.observability.log_file import LogFile  # noqa: PLC0415
+
     try:
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-        handler = _File(
+        # The handler opens it with the first line, when nobody can be told any more.
+        settings.log_file.open("a").close()
+        handler = LogFile(
             settings.log_file,
             maxBytes=settings.log_max_bytes,
             backupCount=settings.log_backup_count,
             encoding="utf-8",
-            errors="backslashreplace",
+            unicode_error_policy="replace",
         )
     except OSError as error:
         sys.stderr.write(f"로그 파일을 쓸 수 없어 화면에만 남겨요: {settings.log_file} ({error.strerror})\n")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from endy.observability.steps import step
 from endy.retrieval.analysis import Analyzer, Term, fold, normalise
 from endy.retrieval.concepts import ConceptIndex
 from endy.retrieval.evidence import Query
@@ -47,7 +48,8 @@ class QuestionReader:
         for term in self._analyzer.terms(text):
             unique.setdefault(term.text, term)
         terms = tuple(unique.values())[:_MAX_TERMS]
-        vector = self._embedder.query(text) if self._embedder is not None else None
+        with step("embed"):
+            vector = self._embedder.query(text) if self._embedder is not None else None
         recalled = tuple(self._concepts.recall(terms))
         return Query(text, terms, tuple(self._vocabulary.expand(terms)), vector, recalled)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from endy.observability.steps import step
 from endy.retrieval.analysis import Analyzer
 from endy.retrieval.concepts import ConceptIndex, concept_vectors
 from endy.retrieval.evidence import FEATURES, Evidence, Query
@@ -97,12 +98,16 @@ class View:
 
     def search(self, question: str, category: str | None = None, limit: int = 10) -> SearchResult:
         """The most relevant sections, best first."""
-        repaired = self.reader.repair(question)
+        with step("read"):
+            repaired = self.reader.repair(question)
         return self.search_read(self.reader.read(repaired), repaired, category, limit)
 
     def search_read(self, query: Query, repaired: str, category: str | None = None, limit: int = 10) -> SearchResult:
-        asks = query.terms or query.vector is not None
-        return self.rank(query, repaired, self.index.within(query, category) if asks else None, self._fusion, limit)
+        evidence = None
+        if query.terms or query.vector is not None:
+            with step("search"):
+                evidence = self.index.within(query, category)
+        return self.rank(query, repaired, evidence, self._fusion, limit)
 
     @staticmethod
     def rank(query: Query, repaired: str, evidence: Evidence | None, fusion: Fusion, limit: int) -> SearchResult:

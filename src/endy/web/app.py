@@ -1,5 +1,6 @@
 """The web application: lifespan, middleware order, error handlers and routes; nothing else."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from endy import __version__
 from endy.bootstrap import Services, running_services
+from endy.observability import tracing
 from endy.observability.logging import configure_logging
 from endy.observability.metrics import Metrics
 from endy.settings import Settings
@@ -31,6 +33,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory = running_s
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure_logging(settings)
+        tracing.start(settings)
         async with services_factory(settings, metrics) as services:
             app.state.services = services
             _announce_llm(settings)
@@ -42,6 +45,7 @@ def create_app(settings: Settings, services_factory: ServicesFactory = running_s
             finally:
                 gc.unfreeze()
                 services.health.draining = True
+                await asyncio.to_thread(tracing.stop)
 
     app = FastAPI(
         title="Endy", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endy.errors import EndyError, ServiceUnavailable
 from endy.limits.rate import RateState
+from endy.observability import tracing
 from endy.observability.metrics import Metrics
 from endy.privacy.masking import mask
 from endy.web.body import Body
@@ -56,7 +57,8 @@ class Envelope:
         endpoint = getattr(scope.get("route"), "path", scope.get("root_path") or "unmatched")
         method = method if method in _METHODS else "OTHER"
         self._metrics.requests.labels(method, endpoint, str(status)).inc()
-        self._metrics.response_seconds.labels(endpoint).observe(seconds)
+        trace_id = structlog.contextvars.get_contextvars().get("trace_id")
+        self._metrics.response_seconds.labels(endpoint).observe(seconds, {"trace_id": trace_id} if trace_id else None)
         quiet = endpoint in ("/liveness", "/readiness", "/health", "/metrics", "/static")
         user = scope.get("state", {}).get("user")
         write = _log.debug if quiet else _log.info
@@ -97,6 +99,12 @@ class _Exchange:
         self._scope.setdefault("state", {})["request_id"] = self._id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=self._id)
+        with tracing.exchange(Headers(scope=self._scope), "http") as trace_id:
+            if trace_id:
+                structlog.contextvars.bind_contextvars(trace_id=trace_id)
+            await self._serve(started)
+
+    async def _serve(self, started: float) -> None:
         try:
             await self._envelope.serve(self._scope, self._take, self._give)
         except EndyError as error:

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from endy.errors import StartupError
+from endy.observability.logging import set_level
 from endy.settings import Settings, load_settings
 from endy.web.app import create_app
 from endy.web.protocol import PatientProtocol, ProductionProtocol
@@ -32,6 +33,8 @@ def serve(settings: Settings) -> int:
         return _serve_reloading(settings, listening)
     app = create_app(settings)
     server = DrainingServer(_config(settings, app), app, settings.drain_seconds)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: _change_level())
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:
@@ -66,6 +69,17 @@ class DrainingServer(uvicorn.Server):
             _log.info("drained")
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def _change_level() -> None:
+    """SIGHUP: log from the LOG_LEVEL on that `.env` names now, without a restart."""
+    try:
+        level = load_settings().log_level
+    except StartupError as error:
+        _log.error("log_level_not_changed", reason=str(error))
+        return
+    set_level(level)
+    _log.warning("log_level_changed", level=level)
 
 
 def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:

@@ -56,9 +56,8 @@ async def metrics(request: Request, services: Services) -> Response:
             raise AuthenticationRequired
     # The alarms about a database that is away are fed from here.
     with suppress(ServiceUnavailable):
-        services.metrics.active_users.set(await services.accounts.active_users())
-        for job in await services.jobs.states():
-            services.metrics.job_running.labels(job.name).set(job.state == "running")
-            if job.succeeded_at is not None:
-                services.metrics.job_succeeded.labels(job.name).set(job.succeeded_at.timestamp())
-    return Response(services.metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        await services.read_gauges()
+    report = await services.health.report()
+    services.metrics.tell_health(report.status, report.checks)
+    body, content_type = services.metrics.exposition(request.headers.get("accept", ""))
+    return Response(body, media_type=content_type)
