@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
+    "DEPLOYMENT_GUIDE.md",
     "database_migration/README.md",
     "documentation/architecture.md",
     "documentation/backup.md",

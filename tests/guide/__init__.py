@@ -1,0 +1,1 @@
+"""The guides that operators follow, executed."""
