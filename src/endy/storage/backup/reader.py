@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, BinaryIO, Self, cast
+from typing import IO, Any, BinaryIO, cast
 
 from sqlalchemy import Table
 
@@ -72,12 +72,13 @@ class Backup:
 class _Member(tarfile.TarInfo):
     """tarfile reads long names and other extensions into memory, whatever size they claim to have."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        member = super().frombuf(buf, encoding, errors)
-        if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) and member.size > _LONGEST_HEADER:
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+        """The place that tarfile's source names for subclasses: between a header's fields and what follows it."""
+        if self.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) and self.size > _LONGEST_HEADER:
             raise BackupDamaged
-        return member
+        # Of the installed tarfile, not of its types.
+        process: Callable[[tarfile.TarFile], tarfile.TarInfo | None] = super()._proc_member  # type: ignore[misc]
+        return process(archive)
 
 
 class _Sums:
