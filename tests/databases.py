@@ -8,7 +8,6 @@ import psycopg
 from sqlalchemy import make_url
 
 READ_ONLY = {"sqlite": "PRAGMA query_only=ON", "postgresql": "SET TRANSACTION READ ONLY"}
-WRITABLE = {"sqlite": "PRAGMA query_only=OFF", "postgresql": "SET TRANSACTION READ WRITE"}
 """By dialect, what a connection is told as its transaction begins."""
 
 
