@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := src
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench speed streams eval fit lock clean
+.PHONY: help install run test check bench speed streams eval fit lock docs clean
 
 help: ## 이 목록을 보여 줍니다
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ check: $(VENV)/.dev ## 형식, 타입, 구조, 문서를 몇 초 만에 검사�
 	$(BIN)/mypy
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src run.py
 	$(BIN)/python -m pytest tests/test_architecture.py tests/test_documents.py
+
+docs: $(VENV)/.dev ## 설정에서 ENV_SETUP.md의 표를 다시 만듭니다
+	$(BIN)/python -m tests.settings_document
 
 bench: $(VENV)/.bench ## 품질을 다른 방법과 나란히 잽니다
 	$(BIN)/python -m benchmarks.compare
